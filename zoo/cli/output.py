@@ -1,0 +1,110 @@
+"""What people see: data on stdout, talk on stderr, tables and progress through rich.
+
+rich keeps to NO_COLOR and to what the terminal can do; progress is drawn only where stderr is a
+terminal, and is a plain line now and then elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PLAIN_INTERVAL = 10.0  # seconds between progress lines where stderr is no terminal
+
+
+def printable(text: str) -> str:
+    """Text from a file made harmless for a terminal: control characters are escaped."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+class Advance(Protocol):
+    """Called with how much has been done since the last call."""
+
+    def __call__(self, amount: int, /) -> None: ...
+
+
+class Output:
+    """Where one command writes."""
+
+    def __init__(self, args: Namespace) -> None:
+        self.json = bool(args.json)
+        self.quiet = bool(args.quiet)
+        self.verbose = bool(args.verbose)
+
+    def document(self, document: dict[str, object]) -> None:
+        """The one JSON document of ``--json``."""
+        print(json.dumps({"schema_version": 1, **document}, indent=2, ensure_ascii=False))
+
+    def data(self, text: str) -> None:
+        """The command's result: stdout."""
+        print(text)
+
+    def say(self, text: str) -> None:
+        """Talk: stderr, silent under ``-q``."""
+        if not self.quiet:
+            print(printable(text), file=sys.stderr)
+
+    def detail(self, text: str) -> None:
+        """Talk for ``-v``."""
+        if self.verbose:
+            self.say(text)
+
+    def table(self, table: Table, *, stderr: bool = False) -> None:
+        """A rich table, on stdout unless it is only talk."""
+        from rich.console import Console
+
+        if not (stderr and self.quiet):
+            Console(stderr=stderr, highlight=False).print(table)
+
+    @contextmanager
+    def progress(self, label: str, total: int, *, unit: str = "") -> Iterator[Advance]:
+        """Progress towards ``total``; ``unit`` "B" shows bytes."""
+        if self.quiet or self.json:
+            yield lambda amount: None
+        elif sys.stderr.isatty():
+            with _bar(label, total, unit) as advance:
+                yield advance
+        else:
+            yield _plain_lines(label, total)
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    amount = DownloadColumn() if unit == "B" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _plain_lines(label: str, total: int) -> Advance:
+    done = 0
+    last = time.monotonic()
+
+    def advance(amount: int, /) -> None:
+        nonlocal done, last
+        done += amount
+        now = time.monotonic()
+        if now - last >= PLAIN_INTERVAL:
+            last = now
+            print(f"{label}: {100 * done // max(total, 1)} %", file=sys.stderr, flush=True)
+
+    return advance

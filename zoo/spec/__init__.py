@@ -12,6 +12,9 @@ from typing import Literal
 Activation = Literal["gelu", "quick_gelu"]
 Resize = Literal["shortest", "squash", "longest"]
 Interpolation = Literal["bicubic", "bilinear"]
+ACTIVATIONS: tuple[Activation, ...] = ("gelu", "quick_gelu")
+RESIZES: tuple[Resize, ...] = ("shortest", "squash", "longest")
+INTERPOLATIONS: tuple[Interpolation, ...] = ("bicubic", "bilinear")
 Pair = tuple[int, int]
 RGB = tuple[float, float, float]
 

@@ -1,0 +1,187 @@
+"""Writing so that nothing is ever half there: locks, folders that appear whole, digests.
+
+Every writer works in a folder beside the target and renames it into place; a process that dies
+leaves the old target untouched and a leftover that the next run recognises and removes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import AccessError, DiskError, LockError, PathError, ZooError
+
+PARTIAL = ".partial"  # suffix of a folder that is being written
+CHUNK = 16 << 20  # bytes handled at a time
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def canonical_json(document: object) -> bytes:
+    """The one JSON text of a document: sorted keys, no spaces, UTF-8; what digests are taken of."""
+    return json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def pretty_json(document: object) -> bytes:
+    """The one JSON text that is written to files: sorted keys, indented, UTF-8, final newline."""
+    text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> str:
+    """The sha256 of a file's bytes, in hex; ``advance`` is told of the bytes as they go."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+            if advance:
+                advance(count)
+    return digest.hexdigest()
+
+
+def as_zoo_error(error: OSError, path: Path) -> ZooError:
+    """What an operating system's refusal means for a user."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return AccessError(f"no permission: {error.strerror}", where=error.filename or path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskError(
+            f"the disk is full: {error.strerror}",
+            where=path,
+            remedy="Nothing was changed. Free some space, or choose another place with --out.",
+        )
+    return DiskError(f"reading or writing failed: {error.strerror}", where=error.filename or path)
+
+
+def check_space(folder: Path, need: int) -> None:
+    """Compares the need in bytes with what is free, before the first byte.
+
+    Raises:
+        DiskError: there is less.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise DiskError(
+            f"{need / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free",
+            where=folder,
+            remedy="Free some space, or choose another place with --out.",
+        )
+
+
+@contextmanager
+def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
+    """Holds the lock of ``target`` (a file beside it); waits for another process, and says so.
+
+    The lock is the kernel's (flock): it ends with its process, so none is ever left behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.parent / f".{target.name}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another process is writing {target.name}; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            raise LockError(f"this file system has no locks: {error}", where=path) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def new_folder(target: Path, *, replace: bool) -> Iterator[Path]:
+    """A folder to write into, which becomes ``target`` when the block ends without an error.
+
+    Call it under ``locked(target)``: leftovers of dead processes are removed first.
+
+    Raises:
+        PathError: ``target`` exists and ``replace`` is not set, or it is a file or a link.
+    """
+    check_target(target, replace=replace)
+    partial = target.parent / f".{target.name}{PARTIAL}"
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        if target.exists():
+            _exchange(partial, target)
+        else:
+            partial.rename(target)
+    except OSError as error:
+        raise as_zoo_error(error, target) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_target(target: Path, *, replace: bool) -> None:
+    """Whether a folder may be written at ``target``.
+
+    Raises:
+        PathError: it is a link or a file, or it holds something and ``replace`` is not set.
+        AccessError: it can't be looked at.
+    """
+    try:
+        if target.is_symlink():
+            raise PathError("the output is a link, which zoo does not follow", where=target)
+        if target.exists() and not target.is_dir():
+            raise PathError("the output exists and is no folder", where=target)
+        if target.is_dir() and any(target.iterdir()) and not replace:
+            raise PathError(
+                "the output exists", where=target, remedy="Choose another --out, or add --force."
+            )
+    except OSError as error:
+        raise as_zoo_error(error, target) from error
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swaps two folders in one step, so that there is no moment without a whole one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    rename = getattr(libc, "renameat2", None)
+    if rename is not None:
+        names = (os.fsencode(new), os.fsencode(old))
+        if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+            return
+    # No exchange on this system: the old folder steps aside first, and is whole all the while.
+    aside = old.parent / f".{old.name}.old"
+    shutil.rmtree(aside, ignore_errors=True)
+    old.rename(aside)
+    new.rename(old)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Writes a small file whole or not at all.
+
+    Raises:
+        DiskError, AccessError: as the system says.
+    """
+    temporary = path.with_name(f".{path.name}{PARTIAL}-{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise as_zoo_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def self_digest(document: dict[str, Any]) -> str:
+    """sha256 over a document's canonical JSON without its own ``digest`` field."""
+    content = {key: value for key, value in document.items() if key != "digest"}
+    return hashlib.sha256(canonical_json(content)).hexdigest()

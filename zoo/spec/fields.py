@@ -1,0 +1,194 @@
+"""Taking the fields of a configuration: every field is used, or refused by name."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zoo.errors import ConfigError, FormatError, NotFoundError
+from zoo.spec import RGB, Pair, TowerSpec
+
+T = TypeVar("T")
+C = TypeVar("C", bound=str)
+MAX_CONFIG_BYTES = 4 << 20  # a configuration is a few KB; this bounds what is parsed
+
+
+class Fields:
+    """The fields of one JSON object, taken one by one; what nobody took is refused.
+
+    Args:
+        data: the object.
+        where: the file and the path inside it, for messages.
+    """
+
+    def __init__(self, data: Mapping[str, Any], where: str) -> None:
+        self.where = where
+        self._left = dict(data)
+
+    def __contains__(self, key: str) -> bool:
+        return self._left.get(key) is not None
+
+    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+        """The value of ``key``; ``default`` stands for a key that is absent or null.
+
+        An int serves where a float is asked for; a bool never serves as a number.
+
+        Raises:
+            ConfigError: the key is missing and has no default, or has another type.
+        """
+        value = self._left.pop(key, None)
+        if value is None:
+            if default is None:
+                raise ConfigError(f"{key} is missing", where=self.where)
+            return default
+        if kind is float and type(value) is int:
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ConfigError(
+                f"{key} is {value!r}; a value of type {kind.__name__} belongs there",
+                where=self.where,
+            )
+        return value
+
+    def optional(self, key: str, kind: type[T]) -> T | None:
+        """The value of ``key``, or None where it is absent or null."""
+        if key in self:
+            return self.take(key, kind)
+        self._left.pop(key, None)
+        return None
+
+    def positive(self, key: str, default: int | None = None) -> int:
+        """A positive count.
+
+        Raises:
+            ConfigError: it is missing, not an int, or below 1.
+        """
+        value = self.take(key, int, default)
+        if not 0 < value < 1 << 31:
+            raise ConfigError(f"{key} is {value}; it must be a positive count", where=self.where)
+        return value
+
+    def pair(self, key: str, default: int | None = None) -> Pair:
+        """One int for both sides, or [height, width]."""
+        value = self._left.get(key)
+        if not isinstance(value, list):
+            side = self.positive(key, default)
+            return (side, side)
+        del self._left[key]
+        if len(value) != 2 or not all(type(side) is int and 0 < side < 1 << 16 for side in value):
+            raise ConfigError(
+                f"{key} is {value!r}; two positive ints belong there", where=self.where
+            )
+        return (value[0], value[1])
+
+    def section(self, key: str, default: dict[str, Any] | None = None) -> Fields:
+        """The object under ``key`` with its own fields."""
+        return Fields(self.take(key, dict, default), f"{self.where}: {key}")
+
+    def choice(self, key: str, known: Sequence[C], default: C | None = None) -> C:
+        """One of the known words."""
+        value = self.take(key, str, default)
+        for word in known:
+            if value == word:
+                return word
+        raise ConfigError(
+            f"{key} = {value!r} is not supported; known: {', '.join(known)}", where=self.where
+        )
+
+    def rgb(self, key: str, default: RGB | None = None) -> RGB:
+        """Three finite numbers, one per channel."""
+        values = self.take(key, list, None if default is None else list(default))
+        if len(values) != 3 or not all(
+            type(value) in (int, float) and math.isfinite(value) for value in values
+        ):
+            raise ConfigError(f"{key} is {values!r}; three numbers belong there", where=self.where)
+        return (float(values[0]), float(values[1]), float(values[2]))
+
+    def ignore(self, *keys: str) -> None:
+        """Keys that are known and change no number."""
+        for key in keys:
+            self._left.pop(key, None)
+
+    def require(self, key: str, expected: object) -> None:
+        """A key that zoo knows in one value only; absent and null mean that value.
+
+        Raises:
+            ConfigError: it has another value.
+        """
+        value = self._left.pop(key, None)
+        if value is not None and value != expected:
+            raise ConfigError(
+                f"{key} = {value!r} is not supported; zoo computes {key} = {expected!r} only",
+                where=self.where,
+            )
+
+    def finish(self) -> None:
+        """Ends the taking.
+
+        Raises:
+            ConfigError: a key is left that nobody took.
+        """
+        left = [key for key, value in self._left.items() if value is not None]
+        if left:
+            raise ConfigError(
+                f"unknown field {', '.join(sorted(left))}: zoo can't tell what it changes",
+                where=self.where,
+            )
+
+
+def check_heads(tower: TowerSpec, where: str) -> None:
+    """Raises ConfigError when the heads do not share the width evenly."""
+    if tower.heads < 1 or tower.width % tower.heads:
+        raise ConfigError(
+            f"width {tower.width} can't be shared by {tower.heads} heads", where=where
+        )
+
+
+def side(pair: Pair) -> int | list[int]:
+    """A pair as configurations write it: one int where both sides are equal."""
+    return pair[0] if pair[0] == pair[1] else list(pair)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON file whose top is an object; duplicate keys are refused.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FormatError: it is too large, not UTF-8, or not such JSON.
+    """
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise FormatError("too large for a configuration", where=path)
+        text = path.read_bytes().decode("utf-8")
+        data = json.loads(text, object_pairs_hook=_unique)
+    except FileNotFoundError:
+        raise NotFoundError("there is no such file", where=path) from None
+    except UnicodeDecodeError as error:
+        raise FormatError(f"not UTF-8 at byte {error.start}", where=path) from None
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not JSON: {error.msg} at byte {error.pos}", where=path) from None
+    except RecursionError:
+        raise FormatError("JSON nested too deep", where=path) from None
+    except _DuplicateKey as error:
+        raise FormatError(f"the key {error.args[0]!r} occurs twice", where=path) from None
+    if not isinstance(data, dict):
+        raise FormatError(f"a JSON object belongs here, not a {type(data).__name__}", where=path)
+    return data
+
+
+class _DuplicateKey(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKey(key)
+            seen.add(key)
+    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ DTYPES = {
     "bfloat16": BFLOAT16,
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
-PIECE = 8 << 20  # bytes
+PIECE = 2 << 20  # elements
 BLOCK = 128  # side of the square in which a matrix is transposed: two of them fit into L1
 
 
@@ -49,10 +50,11 @@ def dtype_name(dtype: np.dtype[Any], where: object) -> str:
 def pieces(array: Array, dtype: np.dtype[Any], counts: Counts) -> Iterator[memoryview]:
     """The bytes of ``array`` in C order after a cast to ``dtype``, piece by piece.
 
-    A piece is valid until the next one is asked for. ``counts`` is added to.
+    A piece holds at most ``PIECE`` elements, or one row; the type plays no part in where it ends.
+    ``counts`` is added to.
     """
     rows = np.atleast_1d(array)
-    step = max(1, PIECE // max(1, rows.itemsize * int(np.prod(rows.shape[1:]))))
+    step = max(1, PIECE // max(1, math.prod(rows.shape[1:])))
     for start in range(0, len(rows), step):
         piece = _contiguous(rows[start : start + step])
         with np.errstate(all="ignore"):

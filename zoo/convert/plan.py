@@ -83,6 +83,22 @@ def make_plan(
     return Plan(tuple(steps), dropped)
 
 
+def export_plan(rows: Sequence[Row], spec: CLIPSpec) -> Plan:
+    """The way back for a model that never was foreign: from the native tensors of ``spec``.
+
+    Raises:
+        MappingError: the format has no place for one of them.
+    """
+    shapes = native_shapes(spec)
+    _check_table(rows, shapes)
+    steps = []
+    for row in rows:
+        back = row.op.inverse()
+        native = tuple(shapes[key] for key in row.targets)
+        steps.append(Step(row.targets, row.sources, back, native, tuple(back.shapes(native))))
+    return Plan(tuple(steps), ())
+
+
 def _check_table(rows: Iterable[Row], target: Mapping[str, Shape]) -> None:
     """The rows are injective and make the whole target: a fault here is the table's."""
     rows = list(rows)

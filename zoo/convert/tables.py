@@ -163,6 +163,8 @@ def digest(form: Format) -> str:
     text = "\n".join(
         f"{field.name}: {value}"
         for field in fields(form)
-        for value in (sorted(form.dropped) if field.name == "dropped" else getattr(form, field.name))
+        for value in (
+            sorted(form.dropped) if field.name == "dropped" else getattr(form, field.name)
+        )
     )
     return hashlib.sha256(text.encode()).hexdigest()

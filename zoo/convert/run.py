@@ -1,0 +1,156 @@
+"""Converting: the story on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.cache import model_folder
+from zoo.convert import provenance
+from zoo.convert.assemble import check_finite, plan_for, tensor_records, to_write
+from zoo.convert.plan import Plan
+from zoo.convert.provenance import FileRecord, SourceRecord
+from zoo.convert.reconcile import reconcile
+from zoo.convert.select import Opened, open_source
+from zoo.convert.source import Source
+from zoo.convert.tables import digest
+from zoo.convert.writer import THREADS, Tensor, write_checkpoint
+from zoo.files import check_space, check_target, locked, new_folder, pretty_json, sha256_file
+from zoo.spec import CLIPSpec, native
+from zoo.spec.layout import native_layout
+from zoo.talk import Talk
+from zoo.version import VERSION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user chose; the command line's flags of the same names."""
+
+    dtype: str = "keep"  # or float32, float16, bfloat16
+    max_shard_size: int | None = None  # bytes
+    family: str | None = None  # --from
+    arch: CLIPSpec | None = None
+    trust: str | None = None  # file, manifest
+    allow_nonfinite: bool = False
+    force: bool = False
+    command: tuple[str, ...]  # recorded
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """One conversion, planned and checked; no tensor has been read."""
+
+    source: Source
+    opened: Opened
+    spec: CLIPSpec
+    plan: Plan
+    tensors: list[Tensor]
+    options: Options
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    @property
+    def dtype(self) -> str:
+        """The type of all tensors, or ``mixed``."""
+        dtypes = {tensor.dtype for tensor in self.tensors}
+        return dtypes.pop() if len(dtypes) == 1 else "mixed"
+
+
+def convert(source: Source, path: Path, out: Path | None, options: Options, talk: Talk) -> Path:
+    """Converts the checkpoint at ``path`` into a folder.
+
+    Args:
+        source: who the checkpoint is.
+        path: its folder or file on this disk.
+        out: the folder that will appear, whole, or not at all. None: its place in the cache, where
+            a conversion of the same bytes into the same type is left as it is.
+        options: what the user chose.
+        talk: where to say what happens.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ZooError: of every kind; then nothing new is at ``out``, and what was there still is.
+    """
+    if out is not None:
+        check_target(out, replace=options.force)
+    opened = open_source(path, family=options.family, spec=options.arch)
+    with closing(opened.checkpoint):
+        job = _plan(source, opened, options)
+        talk.say(
+            f"{source.id}: {opened.format.name}, {len(job.tensors)} tensors, "
+            f"{job.nbytes / 1e9:.2f} GB"
+        )
+        digests = None
+        if out is None:
+            with talk.progress("reading", opened.nbytes, unit="B") as advance:
+                digests = _digests(opened.files, advance)
+            out = model_folder(source.id, provenance.files_digest(digests), job.dtype)
+            if out.exists() and not options.force:
+                talk.say(f"{source.id}: converted already")
+                return out
+        with locked(out, talk.say), new_folder(out, replace=options.force) as folder:
+            _fill(folder, job, digests, talk)
+    return out
+
+
+def _plan(source: Source, opened: Opened, options: Options) -> _Job:
+    spec = reconcile(opened.spec, source.manifest, trust=options.trust)
+    plan = plan_for(opened, spec)
+    return _Job(
+        source=source,
+        opened=opened,
+        spec=spec,
+        plan=plan,
+        tensors=to_write(opened.checkpoint, plan, options.dtype, order=native_layout(spec)),
+        options=options,
+    )
+
+
+def _fill(folder: Path, job: _Job, digests: list[FileRecord] | None, talk: Talk) -> None:
+    """Writes everything a converted checkpoint consists of."""
+    opened, options = job.opened, job.options
+    check_space(folder, job.nbytes)
+    total = 2 * job.nbytes + (0 if digests else opened.nbytes)
+    with talk.progress("converting", total, unit="B") as advance:
+        written = write_checkpoint(
+            folder, job.tensors, max_shard_size=options.max_shard_size, advance=advance
+        )
+        check_finite(written, allowed=options.allow_nonfinite)
+        (folder / native.CONFIG_NAME).write_bytes(pretty_json(native.dump(job.spec)))
+        # The source's digests and the result's, side by side: both are only read.
+        with ThreadPoolExecutor(THREADS) as pool:
+            result = pool.submit(_digests, tuple(sorted(folder.iterdir())), advance)
+            digests = digests or _digests(opened.files, advance)
+    opened.checkpoint.check_unchanged()
+    record = provenance.seal(
+        id=job.source.id,
+        tool=f"zoo {VERSION}",
+        command=list(options.command),
+        trust=options.trust,
+        mapping_digest=digest(opened.format),
+        source=SourceRecord(
+            repo=job.source.repo,
+            commit=job.source.commit,
+            format=opened.format.name,
+            files=digests,
+            left_out=[*job.plan.dropped, *opened.checkpoint.ignored],
+        ),
+        dtype=options.dtype,
+        files=result.result(),
+        tensors=tensor_records(job.plan, job.tensors, written),
+    )
+    (folder / provenance.PROVENANCE_NAME).write_bytes(provenance.encode(record))
+
+
+def _digests(files: tuple[Path, ...], advance: Callable[[int], object]) -> list[FileRecord]:
+    return [
+        FileRecord(name=file.name, size=file.stat().st_size, sha256=sha256_file(file, advance))
+        for file in files
+    ]

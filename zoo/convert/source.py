@@ -1,0 +1,95 @@
+"""What a user names, found: SOURCE (docs/commands.md) becomes files on this disk and an identity."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data import path as data_path
+from zoo.errors import NameInvalidError, NotFoundError
+from zoo.manifest import Manifest, registry
+
+BUNDLED = "tiny-digits"  # the checkpoint that comes with zoo
+HUB, LOCAL = "hf-hub:", "local-dir:"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+_ID = re.compile(rf"{_WORD}(/{_WORD})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a checkpoint lies and who it is.
+
+    Exactly one of ``path`` (a file or folder of this disk) and ``repo`` (a hub id) is set.
+    ``manifest`` is the zoo's entry when the source is one.
+    """
+
+    id: str
+    path: Path | None
+    repo: str | None
+    commit: str | None = None  # the repository's state, once it is resolved
+    manifest: Manifest | None
+
+
+def find_source(text: str, *, name: str | None = None) -> Source:
+    """Finds what SOURCE means; no file is opened.
+
+    Args:
+        text: an explicit scheme; a path that starts with ``.``, ``/`` or ``~``; a zoo id, an alias,
+            or a unique prefix of one; a hub id. In this order.
+        name: what the model is to be called (``--id``); a zoo id makes a local source that entry.
+
+    Raises:
+        NotFoundError: nothing of this name.
+        UsageError: several entries begin like this.
+        NameInvalidError: no model can be called this.
+    """
+    zoo = registry()
+    entry = None if name is None else zoo.names.get(check_id(name))
+    path = _local(text)
+    if path is None and text == BUNDLED:
+        path, name = data_path("tiny"), name or BUNDLED
+    if path is not None:
+        if not path.exists():
+            raise NotFoundError("there is no such file or folder", where=path)
+        given = entry.id if entry else name
+        return Source(id=given or _own_name(path), path=path, repo=None, manifest=entry)
+    repo = check_id(text.removeprefix(HUB))
+    found = zoo.names.get(repo) if text.startswith(HUB) else zoo.match(repo)
+    if found is not None and not text.startswith(HUB):
+        repo = found.source.hub
+    elif "/" not in repo:
+        zoo.find(repo)  # no hub id: raises, and suggests the nearest
+    entry = entry or found
+    return Source(id=entry.id if entry else name or repo, path=None, repo=repo, manifest=entry)
+
+
+def check_id(name: str) -> str:
+    """The name, when a model can be called so: one or two words, no dots in front, no ``--``.
+
+    Raises:
+        NameInvalidError: it can't.
+    """
+    if not _ID.fullmatch(name) or ".." in name or "--" in name:
+        raise NameInvalidError(
+            f"{name!r} can't be the name of a model",
+            remedy="A name is NAME or ORG/NAME: letters, digits, '.', '_' and '-'. A local folder "
+            "is written ./FOLDER.",
+        )
+    return name
+
+
+def _local(text: str) -> Path | None:
+    if text.startswith(LOCAL):
+        return Path(text.removeprefix(LOCAL)).expanduser()
+    if text.startswith((".", "/", "~")):
+        return Path(text).expanduser()
+    return None
+
+
+def _own_name(path: Path) -> str:
+    """A local checkpoint without a given name is called as its folder or file."""
+    full = path.resolve()
+    words = re.findall(r"[A-Za-z0-9._-]+", full.name if full.is_dir() else full.stem)
+    name = re.sub(r"-{2,}|\.{2,}", "-", "-".join(words)).strip("._-")
+    return name[:96] or "model"

@@ -1,0 +1,140 @@
+"""The one registry: every manifest and architecture, found by name."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from zoo.errors import ConfigError, NotFoundError, UsageError
+from zoo.manifest.entry import Manifest, read
+from zoo.spec import Activation, CLIPSpec, open_clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """``names`` maps every id and alias to its entry; ``manifests`` is sorted by id."""
+
+    folder: Path
+    manifests: tuple[Manifest, ...]
+    names: Mapping[str, Manifest]
+
+    @classmethod
+    def load(cls, folder: Path) -> Registry:
+        """Reads every TOML file that lies in ``folder`` itself.
+
+        Raises:
+            ConfigError: a manifest is not valid, or two share a name.
+            FormatError: a file is not TOML.
+        """
+        manifests = tuple(read(path) for path in sorted(folder.glob("*.toml")))
+        names: dict[str, Manifest] = {}
+        for manifest in manifests:
+            for name in manifest.names:
+                if name in names:
+                    raise ConfigError(
+                        f"{name} names both {names[name].id} and {manifest.id}", where=folder
+                    )
+                names[name] = manifest
+        return cls(folder=folder, manifests=manifests, names=MappingProxyType(names))
+
+    def match(self, name: str) -> Manifest | None:
+        """The entry of this id or alias, or of this unique prefix of one; None where none fits.
+
+        Raises:
+            UsageError: the prefix fits several entries.
+        """
+        if name in self.names:
+            return self.names[name]
+        fitting = {m.id: m for known, m in self.names.items() if known.startswith(name)}
+        if len(fitting) > 1:
+            raise UsageError(
+                f"{name!r} is ambiguous: it fits {', '.join(sorted(fitting))}",
+                remedy="Give enough of the name to tell them apart.",
+            )
+        return next(iter(fitting.values()), None)
+
+    def find(self, name: str) -> Manifest:
+        """As ``match``, for a name that must be one of the zoo's.
+
+        Raises:
+            NotFoundError: no entry fits.
+            UsageError: the prefix fits several entries.
+        """
+        manifest = self.match(name)
+        if manifest is None:
+            raise NotFoundError(
+                f"there is no model {name!r} in the zoo",
+                remedy=_nearest(name, self.names) or "`zoo list` shows the models.",
+            )
+        return manifest
+
+    def architecture(self, name: str) -> CLIPSpec:
+        """open_clip's architecture of this name, with open_clip's default preprocessing.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        paths = {path.stem: path for path in (self.folder / "architectures").glob("*.toml")}
+        if name not in paths:
+            raise ConfigError(
+                f"there is no architecture {name!r}",
+                remedy=_nearest(name, paths) or f"Known are {', '.join(sorted(paths))}.",
+            )
+        with paths[name].open("rb") as file:
+            return open_clip.parse(tomllib.load(file), paths[name].name)
+
+    def spec(self, manifest: Manifest, *, quick_gelu: bool | None = None) -> CLIPSpec:
+        """The whole specification of an entry.
+
+        Args:
+            manifest: the entry.
+            quick_gelu: the activation, where the entry leaves it to the checkpoint's own file;
+                where given, it counts.
+
+        Raises:
+            ConfigError: the entry leaves the activation open and ``quick_gelu`` is not given, or
+                its architecture is unknown.
+        """
+        stated = manifest.quick_gelu if quick_gelu is None else quick_gelu
+        if stated == "from-file":
+            raise ConfigError(
+                f"the activation of {manifest.id} is contested, and its manifest leaves it to the "
+                "checkpoint's own configuration",
+                remedy=f"Keep {open_clip.CONFIG_NAME} beside the weights.",
+            )
+        activation: Activation = "quick_gelu" if stated else "gelu"
+        base = self.architecture(manifest.architecture)
+        assert base.vision and base.text and base.preprocess  # open_clip.parse fills all three
+        ours = manifest.preprocess
+        return replace(
+            base,
+            vision=replace(base.vision, activation=activation),
+            text=replace(base.text, activation=activation),
+            preprocess=replace(
+                base.preprocess,
+                size=(ours.size, ours.size),
+                mean=ours.mean,
+                std=ours.std,
+                interpolation=ours.interpolation,
+                resize=ours.resize,
+            ),
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known)
+    return f"Did you mean: {', '.join(near)}" if near else None
+
+
+@cache
+def registry() -> Registry:
+    """The zoo's own manifests: the wheel carries them, a checkout has them beside the package."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_manifests"
+    return Registry.load(packaged if packaged.is_dir() else package.parent / "manifests")

@@ -1,0 +1,181 @@
+"""Evidence: what a run of the ladder measured, sealed with a digest of itself.
+
+The status of a model is computed from it, here and nowhere else:
+
+    claimed     no evidence, or evidence about other tensors, or no unbroken run up to rung 3
+    converted   rungs 1 to 3 passed
+    parity      rungs 1 to 5 passed
+    verified    rungs 1 to 6 passed, rung 6 on the whole data set that the claim names
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from zoo.errors import DigestError, FormatError, NotFoundError
+from zoo.files import pretty_json, self_digest, write_atomic
+from zoo.manifest.entry import Top1Claim
+
+EVIDENCE_NAME = "evidence.json"
+RUNGS = 6
+
+Status = Literal["claimed", "converted", "parity", "verified"]
+STATUSES: tuple[Status, ...] = ("claimed", "converted", "parity", "verified")  # rising
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was tested: ``tensors_digest`` is the one of the checkpoint's provenance."""
+
+    id: str
+    tensors_digest: str
+
+
+class MeasuredOn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The inputs of a rung.
+
+    ``whole`` says that they are all there is under that name, e.g. the 50,000 images of
+    ``imagenet1k``; the run knows how many there must be.
+    """
+
+    name: str
+    items: int
+    whole: bool
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rung's outcome. Figures and bounds are JSON values, under the same key where they meet.
+
+    Raises:
+        ValueError: the rung did not run or failed, and no reason is given.
+    """
+
+    number: int
+    name: str
+    status: Literal["pass", "fail", "not run"]
+    reason: str | None
+    figures: dict[str, Any]
+    bounds: dict[str, Any]
+    measured_on: MeasuredOn | None
+
+    def __post_init__(self) -> None:
+        if self.status != "pass" and not self.reason:
+            raise ValueError(f"rung {self.number} is {self.status!r} without a reason")
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run over the six rungs, in order; ``digest`` is filled in by ``seal``.
+
+    Raises:
+        ValueError: the rungs are not 1 to 6.
+    """
+
+    schema_version: Literal[1]
+    subject: Subject
+    environment: dict[str, Any]  # versions, processor, threads, flags
+    command: list[str]
+    rungs: tuple[Rung, ...]
+    digest: str
+
+    def __post_init__(self) -> None:
+        if [rung.number for rung in self.rungs] != list(range(1, RUNGS + 1)):
+            raise ValueError(f"evidence lists the rungs 1 to {RUNGS} in order, each once")
+
+    @property
+    def height(self) -> int:
+        """The highest rung that was reached without a gap; 0 for none."""
+        return sum(1 for _ in takewhile(lambda rung: rung.status == "pass", self.rungs))
+
+
+def seal(
+    *,
+    subject: Subject,
+    environment: dict[str, Any],
+    command: list[str],
+    rungs: tuple[Rung, ...],
+) -> Evidence:
+    """Evidence with its digest. A number that is not finite becomes text: JSON has none."""
+    draft = Evidence(
+        schema_version=1,
+        subject=subject,
+        environment=environment,
+        command=command,
+        rungs=rungs,
+        digest="",
+    )
+    document = _finite(msgspec.to_builtins(draft))
+    return msgspec.convert(document | {"digest": self_digest(document)}, Evidence)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def encode(evidence: Evidence) -> bytes:
+    """The bytes of ``evidence.json``: one text per evidence."""
+    return pretty_json(msgspec.to_builtins(evidence))
+
+
+def write(path: Path, evidence: Evidence) -> None:
+    """Writes the file whole or not at all.
+
+    Raises:
+        DiskError, AccessError: as the system says.
+    """
+    write_atomic(path, encode(evidence))
+
+
+def read(path: Path) -> Evidence:
+    """Reads evidence; a single changed bit is found.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FormatError: it is not of this form.
+        DigestError: it is not what was written.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError("there is no evidence", where=path) from None
+    try:
+        evidence = msgspec.json.decode(data, type=Evidence)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"not evidence: {error}", where=path) from None
+    sealed = self_digest(msgspec.to_builtins(evidence)) == evidence.digest
+    if not sealed or encode(evidence) != data:
+        raise DigestError("this evidence is not what a run wrote", where=path)
+    return evidence
+
+
+def status(
+    evidence: Evidence | None, *, tensors_digest: str, top1_claim: Top1Claim | None
+) -> Status:
+    """How far a model is proven.
+
+    Args:
+        evidence: what a run measured, if one did.
+        tensors_digest: of the tensors the question is about; evidence about others counts as none.
+        top1_claim: what rung 6 was to be judged against, if anything is claimed.
+    """
+    if evidence is None or evidence.subject.tensors_digest != tensors_digest:
+        return "claimed"
+    if evidence.height == RUNGS and _whole(evidence.rungs[-1], top1_claim):
+        return "verified"
+    if evidence.height >= 5:
+        return "parity"
+    return "converted" if evidence.height >= 3 else "claimed"
+
+
+def _whole(zero_shot: Rung, claim: Top1Claim | None) -> bool:
+    on = zero_shot.measured_on
+    return claim is not None and on is not None and on.whole and on.name == claim.dataset

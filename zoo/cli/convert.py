@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
+from zoo.cli.arguments import architecture, size
 from zoo.cli.output import Output
 from zoo.errors import UsageError
-from zoo.spec import CLIPSpec
 
 EXAMPLES = """\
 examples:
@@ -20,8 +19,6 @@ examples:
 SOURCE is ./PATH, /PATH or ~/PATH, a zoo id (zoo list) or a unique prefix of one,
 or a hub id ORG/NAME; hf-hub:ORG/NAME and local-dir:PATH say which. The folder of
 the result is printed on stdout."""
-
-UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the type of the stored weights (keep: the source's)",
     )
     parser.add_argument(
-        "--max-shard-size", type=_size, metavar="SIZE", help="split into files of at most 5GB, ..."
+        "--max-shard-size", type=size, metavar="SIZE", help="split into files of at most 5GB, ..."
     )
     parser.add_argument("--from", dest="family", choices=("open_clip",), help="the format to take")
     parser.add_argument(
@@ -65,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         dtype=args.dtype,
         max_shard_size=args.max_shard_size,
         family=args.family,
-        arch=None if args.arch is None else _architecture(args.arch),
+        arch=None if args.arch is None else architecture(args.arch),
         trust=args.trust,
         allow_nonfinite=args.allow_nonfinite,
         force=args.force,
@@ -81,20 +78,3 @@ def run(args: argparse.Namespace) -> int:
         for folder in folders:
             out.data(str(folder))
     return 0
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", text, re.IGNORECASE)
-    size = 0 if match is None else int(float(match[1]) * UNITS[match[2].upper()])
-    if size <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; 5GB, 500MB and 1GiB are")
-    return size
-
-
-def _architecture(text: str) -> CLIPSpec:
-    from zoo.manifest import registry
-    from zoo.spec import open_clip
-
-    if text.endswith(".json"):
-        return open_clip.read(Path(text))
-    return registry().architecture(text)

@@ -63,7 +63,7 @@ def pieces(array: Array, dtype: np.dtype[Any], counts: Counts) -> Iterator[memor
                 counts.nonfinite += int(np.count_nonzero(~np.isfinite(piece)))
             if piece.dtype != dtype:
                 piece = _cast(piece, dtype, counts)
-        yield memoryview(piece.reshape(-1).view(np.uint8))
+        yield piece.reshape(-1).view(np.uint8).data
 
 
 def _contiguous(array: Array) -> Array:

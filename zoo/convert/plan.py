@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from zoo.convert.ops import Op, ShapeError
+from zoo.convert.ops import Copy, Op, ShapeError
 from zoo.convert.tables import Row
 from zoo.errors import ConfigError, MappingError
 from zoo.spec import CLIPSpec
@@ -25,6 +25,11 @@ class Step:
     op: Op
     source_shapes: tuple[Shape, ...]
     target_shapes: tuple[Shape, ...]
+
+    @classmethod
+    def same(cls, name: str, shape: Shape) -> Step:
+        """A tensor that stays as it is."""
+        return cls((name,), (name,), Copy(), (shape,), (shape,))
 
     def inverse(self) -> Step:
         return Step(
@@ -69,7 +74,9 @@ def make_plan(
     needed = [key for row in rows for key in row.sources]
     dropped = tuple(key for key in source if key in droppable)
     _check_keys(needed, [key for key in source if key not in droppable], where)
-    steps, found, failures = [], {}, []
+    steps: list[Step] = []
+    found: dict[str, Shape] = {}
+    failures: list[str] = []
     for row in rows:
         shapes = tuple(source[key] for key in row.sources)
         try:

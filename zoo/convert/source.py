@@ -30,6 +30,10 @@ class Source:
     commit: str | None = None  # the repository's state, once it is resolved
     manifest: Manifest | None
 
+    @property
+    def is_bundled(self) -> bool:
+        return self.path == data_path("tiny")
+
 
 def find_source(text: str, *, name: str | None = None) -> Source:
     """Finds what SOURCE means; no file is opened.

@@ -7,7 +7,6 @@ refused by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +51,7 @@ _TIMM = tuple(
 _HF = ("hf_model_pretrained", "hf_proj_type", "hf_pooler_type")
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenCLIPConfig:
-    """A configuration and what it leaves open."""
-
-    spec: CLIPSpec
-    quick_gelu_stated: bool  # False: the file says nothing, and open_clip's default holds
-
-
-def read(path: Path) -> OpenCLIPConfig:
+def read(path: Path) -> CLIPSpec:
     """Reads ``open_clip_config.json`` or a bare model configuration.
 
     Raises:
@@ -71,7 +62,7 @@ def read(path: Path) -> OpenCLIPConfig:
     return parse(read_json_object(path), path.name)
 
 
-def parse(data: dict[str, Any], where: str) -> OpenCLIPConfig:
+def parse(data: dict[str, Any], where: str) -> CLIPSpec:
     """As ``read``, from the parsed JSON; ``where`` stands in messages."""
     if "model_cfg" in data:
         top = Fields(data, where)
@@ -80,7 +71,6 @@ def parse(data: dict[str, Any], where: str) -> OpenCLIPConfig:
         top.finish()
     else:
         model, preprocess = Fields(data, where), Fields({}, where)
-    stated = "quick_gelu" in model
     activation: Activation = "quick_gelu" if model.take("quick_gelu", bool, False) else "gelu"
     embed_dim = model.positive("embed_dim")
     model.ignore("custom_text", "init_logit_scale", "nonscalar_logit_scale")
@@ -88,13 +78,12 @@ def parse(data: dict[str, Any], where: str) -> OpenCLIPConfig:
     vision = _vision(model.section("vision_cfg"), activation)
     text = _text(model.section("text_cfg"), activation)
     model.finish()
-    spec = CLIPSpec(
+    return CLIPSpec(
         embed_dim=embed_dim,
         vision=vision,
         text=text,
         preprocess=_preprocess(preprocess, vision.image_size),
     )
-    return OpenCLIPConfig(spec=spec, quick_gelu_stated=stated)
 
 
 def _norm_eps(fields: Fields) -> float:

@@ -11,8 +11,7 @@ def width_of(width: int, ratio: float) -> int:
 def ratio_of(width: int, mlp_width: int) -> float:
     """The shortest decimal ratio that gives ``mlp_width`` back.
 
-    mlp_width / width itself will not do: its float can round below, and int() cuts it off. The
-    configurations of g-14 (4.3637) and bigG-14 (4.9231) were written by the same rule.
+    mlp_width / width itself will not do: its float can round below, and int() cuts it off.
     """
     for digits in range(1, 18):
         scale = 10**digits

@@ -1,0 +1,72 @@
+"""``zoo diff``: two checkpoints in any formats, tensor by tensor."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from zoo.cli.output import Output
+from zoo.errors import NotFoundError
+
+EXAMPLES = """\
+examples:
+  zoo diff ./B-32 ./upstream                 a conversion and what it came from
+  zoo diff ./epoch_1.pt ./epoch_2.pt --arch ViT-B-32
+
+A and B are converted folders, or folders or files in any format that zoo
+converts. Exit code 3 says that they differ."""
+
+SHOWN = 20  # rows of the table; --json has all
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", metavar="A")
+    parser.add_argument("b", metavar="B")
+    parser.add_argument("--arch", metavar="NAME|FILE.json", help="for weights without a config")
+
+
+def run(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from zoo.cli.arguments import architecture
+    from zoo.convert.diff import diff
+
+    out = Output(args)
+    spec = None if args.arch is None else architecture(args.arch)
+    found = diff(_path(args.a), _path(args.b), arch=spec, talk=out)
+    if out.json:
+        out.document({"same": found.same, **asdict(found)})
+        return 0 if found.same else 3
+    if found.different:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for column in ("tensor", "largest difference", ""):
+            table.add_column(column)
+        rows = sorted(found.different, key=lambda d: -(d.largest or 0.0))
+        for row in rows[:SHOWN]:
+            if row.largest is None:
+                table.add_row(row.name, "", f"{list(row.shapes[0])} and {list(row.shapes[1])}")
+            else:
+                note = f"{row.dtypes[0]} and {row.dtypes[1]}" if len({*row.dtypes}) > 1 else ""
+                note += ", a cast and no more" if row.only_cast else ""
+                table.add_row(row.name, f"{row.largest:.3g}", note)
+        out.table(table)
+        if len(rows) > SHOWN:
+            out.data(f"and {len(rows) - SHOWN} more; --json has all")
+    for side, names in (("A", found.only_a), ("B", found.only_b)):
+        if names:
+            out.data(f"only in {side}: {', '.join(names[:SHOWN])}")
+    cast = sum(row.only_cast for row in found.different)
+    out.data(
+        f"{found.equal} tensors equal to the bit, {len(found.different)} different"
+        + (f" ({cast} by a cast alone)" if cast else "")
+    )
+    return 0 if found.same else 3
+
+
+def _path(text: str) -> Path:
+    path = Path(text.removeprefix("local-dir:")).expanduser()
+    if not path.exists():
+        raise NotFoundError("there is no such file or folder", where=text)
+    return path

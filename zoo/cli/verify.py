@@ -1,0 +1,177 @@
+"""``zoo verify``: climb the ladder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.cli.output import Output
+from zoo.errors import CheckError, DigestError, NotFoundError, NotRunError
+
+if TYPE_CHECKING:
+    from zoo.verify.run import Result
+
+EXAMPLES = """\
+examples:
+  zoo verify                       every converted model, and the bundled one
+  zoo verify ./B-32 --report B-32.html
+  zoo verify CLIP-ViT-B-32-laion2B-s34B-b79K --upto files
+  zoo verify ./B-32 --source ./upstream --self-test
+
+The rungs: 1 files, 2 structure, 3 roundtrip, 4 parity, 5 pipeline, 6 zero-shot.
+Parity needs open_clip (the extra `reference`) or goldens that it made, and
+Paddle. The evidence is left in the checkpoint's folder."""
+
+RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline")
+MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not run": "[yellow]not run[/]"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL|DIR", nargs="?", help="a converted model or its folder (all)"
+    )
+    parser.add_argument("--source", help="what it was converted from (where its provenance says)")
+    parser.add_argument(
+        "--upto", type=_rung, metavar="RUNG", help="the highest rung to try, 1 to 5"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="a rung that could not run is an error (exit 8)"
+    )
+    parser.add_argument(
+        "--self-test", action="store_true", help="see every check fail on a wrong input too"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="keep the evidence under manifests/evidence"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page to look at")
+
+
+def run(args: argparse.Namespace) -> int:
+    from zoo.verify.run import record, verify
+
+    out = Output(args)
+    results = [
+        verify(
+            folder,
+            source=args.source,
+            upto=args.upto or RUNGS[-1],
+            controls=args.self_test,
+            command=["zoo", *sys.argv[1:]],
+            talk=out,
+        )
+        for folder in _folders(args.model, out)
+    ]
+    if args.record:
+        for result in results:
+            out.say(f"recorded: {record(result)}")
+    if args.report:
+        from zoo.verify.report import write_report
+
+        write_report(args.report, results)
+        out.say(f"report: {args.report}")
+    if out.json:
+        out.document({"results": [_document(result) for result in results]})
+    else:
+        for result in results:
+            _show(result, out)
+    _judge(results, asked=args.upto, strict=args.strict)
+    return 0
+
+
+def _rung(text: str) -> str:
+    if text.isdigit() and 1 <= int(text) <= len(RUNGS):
+        return RUNGS[int(text) - 1]
+    if text not in RUNGS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rung; {', '.join(RUNGS)} are")
+    return text
+
+
+def _folders(model: str | None, out: Output) -> list[Path]:
+    from zoo import cache
+    from zoo.convert.bundled import bundled_checkpoint
+    from zoo.convert.source import find_source
+
+    if model is None:
+        return [bundled_checkpoint(out), *cache.all_converted()]
+    source = find_source(model)
+    if source.is_bundled:
+        return [bundled_checkpoint(out)]
+    if source.path is not None:
+        return [source.path]
+    folders = cache.converted(source.id)
+    if not folders:
+        raise NotFoundError(
+            f"{source.id} has not been converted here", remedy=f"Convert it: zoo convert {model}"
+        )
+    return folders
+
+
+def _show(result: Result, out: Output) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    out.data(f"\n{result.evidence.subject.id}  ({result.folder})")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for rung in result.evidence.rungs:
+        told = rung.reason or _in_short(rung.figures)
+        table.add_row(str(rung.number), rung.name, MARKS[rung.status], escape(told))
+    out.table(table)
+    if result.controls:
+        out.data("negative controls")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for control in result.controls:
+            by = f"by {control.rung}" if control.caught else control.reason
+            factor = "" if control.factor is None else f"{control.factor:,.4g} x the bound"
+            mark = "[green]caught[/]" if control.caught else "[red]MISSED[/]"
+            table.add_row("", control.name, mark, escape(by), factor)
+        out.table(table)
+    out.data(f"status: {result.status}")
+
+
+def _in_short(figures: dict[str, Any]) -> str:
+    """A rung's figures on one line; tables are for the report."""
+    shown = {key: value for key, value in figures.items() if not isinstance(value, dict | list)}
+    return ", ".join(f"{key} {_number(value)}" for key, value in shown.items())
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _document(result: Result) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    import msgspec
+
+    return {
+        "folder": str(result.folder),
+        "status": result.status,
+        "evidence": msgspec.to_builtins(result.evidence),
+        "controls": [asdict(control) for control in result.controls],
+    }
+
+
+def _judge(results: Sequence[Result], *, asked: str | None, strict: bool) -> None:
+    """Raises what the exit code says: damage before failure before what did not run."""
+    for result in results:
+        where = result.evidence.subject.id
+        for name, outcome in result.outcomes.items():
+            if outcome.status == "fail":
+                kind = DigestError if name == "files" else CheckError
+                raise kind(f"rung {name} failed: {outcome.reason}", where=where)
+        missed = [control.name for control in result.controls if not control.caught]
+        if missed:
+            raise CheckError(f"not caught: {', '.join(missed)}", where=where)
+    for result in results:
+        for name, outcome in result.outcomes.items():
+            needed = strict or (asked is not None and name == asked)
+            if needed and outcome.status == "not run":
+                raise NotRunError(
+                    f"rung {name} did not run: {outcome.reason}",
+                    where=result.evidence.subject.id,
+                )

@@ -1,0 +1,127 @@
+"""The bench: one converted checkpoint, with everything the rungs measure it by, made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from zoo.convert.native import open_native
+from zoo.convert.provenance import Provenance
+from zoo.convert.readers import Checkpoint
+from zoo.convert.select import Opened
+from zoo.errors import NotFoundError
+from zoo.manifest import Manifest
+from zoo.spec import CLIPSpec, native
+from zoo.talk import Talk
+from zoo.verify.goldens import Taps, open_taps
+from zoo.verify.outcome import Outcome, not_run
+from zoo.verify.process import ProcessError, run_child
+from zoo.verify.reference_side import Reference, compute_reference
+from zoo.verify.rungs.files import check_files
+from zoo.verify.rungs.parity import check_parity
+from zoo.verify.rungs.pipeline import check_pipeline
+from zoo.verify.rungs.roundtrip import check_roundtrip
+from zoo.verify.rungs.structure import check_structure
+
+
+class Unavailable(Exception):
+    """Something a rung needs is not at hand; the rung does not run, which is no failure of it."""
+
+
+class Bench:
+    """One checkpoint under test.
+
+    Args:
+        folder: the converted checkpoint.
+        record: its provenance; None when it can't be read, which rung 1 says.
+        source: what it was converted from; a text says why that is not at hand.
+        manifest: the zoo's entry, where the checkpoint is one.
+        work: an empty folder for intermediate files.
+        talk: progress.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        record: Provenance | None,
+        source: Opened | str,
+        manifest: Manifest | None,
+        work: Path,
+        talk: Talk,
+    ) -> None:
+        self.folder = folder
+        self.source = source
+        self.manifest = manifest
+        self.environment: dict[str, Any] = {}
+        self._record = record
+        self._work = work
+        self._talk = talk
+
+    @property
+    def record(self) -> Provenance:
+        if self._record is None:
+            raise Unavailable("the provenance can't be read")
+        return self._record
+
+    @cached_property
+    def spec(self) -> CLIPSpec:
+        return native.read(self.folder / native.CONFIG_NAME)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        return open_native(self.folder)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """Computed on first use; it serves parity, pipeline and the negative controls."""
+        source = None if isinstance(self.source, str) else self.source
+        try:
+            reference = compute_reference(
+                self.checkpoint, self.spec, self.record, source, self._work, self._talk
+            )
+        except (NotFoundError, ProcessError) as error:
+            raise Unavailable(str(error)) from None
+        self.environment["reference"] = {"kind": reference.kind, **reference.environment}
+        return reference
+
+    def subject(self, control: str | None = None) -> Taps:
+        """What Paddle computes on the reference's inputs, sabotaged by ``control`` if one is named.
+
+        Raises:
+            ProcessError: it failed.
+            Unavailable: Paddle is not installed.
+        """
+        out = self._work / f"subject-{control or 'honest'}"
+        request = {
+            "folder": str(self.folder.resolve()),
+            "inputs": str(self.reference.inputs),
+            "out": str(out),
+            "control": control,
+        }
+        label = f"subject: Paddle ({control})" if control else "subject: Paddle"
+        try:
+            said = run_child("zoo.verify.subject", request, label, self._talk)
+        except NotFoundError as error:
+            raise Unavailable(str(error)) from None
+        self.environment.setdefault("subject", said)
+        return open_taps(out)
+
+    def files(self) -> Outcome:
+        return check_files(self.folder, self._talk)
+
+    def structure(self) -> Outcome:
+        return check_structure(self.checkpoint, self.spec, self.record, self.manifest)
+
+    def roundtrip(self) -> Outcome:
+        if isinstance(self.source, str):
+            return not_run(self.source)
+        return check_roundtrip(self.checkpoint, self.spec, self.record, self.source, self._talk)
+
+    def parity(self, control: str | None = None) -> Outcome:
+        reference = self.reference.arrays  # before the subject: without one, nothing need run
+        return check_parity(self.subject(control), reference)
+
+    def pipeline(self, spec: CLIPSpec | None = None) -> Outcome:
+        return check_pipeline(spec or self.spec, self.reference.probe, self.reference.arrays)

@@ -1,0 +1,55 @@
+"""Finding what a checkpoint was converted from, without being told again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo import data
+from zoo.convert.provenance import Provenance
+from zoo.convert.select import Opened, open_source
+from zoo.convert.source import BUNDLED, find_source
+from zoo.errors import ZooError
+from zoo.spec import native, open_clip
+
+ADVICE = "the source is not at hand; name it with --source"
+
+
+def locate_source(folder: Path, record: Provenance | None, given: str | None) -> Opened | str:
+    """Opens the source of a converted checkpoint, or says why it can't be.
+
+    Only a source whose files have the recorded names and sizes is taken unasked; rung 3 compares
+    their digests.
+
+    Args:
+        folder: the converted checkpoint.
+        record: its provenance.
+        given: SOURCE, where the user named one.
+
+    Raises:
+        ZooError: the source that the user named is not there, or is none.
+    """
+    if record is None:
+        return "the provenance can't be read"
+    configured = any(file.name == open_clip.CONFIG_NAME for file in record.source.files)
+    spec = None if configured else native.read(folder / native.CONFIG_NAME)
+    if given is not None:
+        source = find_source(given)
+        return open_source(source.path, spec=spec) if source.path else ADVICE
+    for path in _candidates(record):
+        try:
+            opened = open_source(path, spec=spec)
+        except ZooError:
+            continue
+        recorded = [(file.name, file.size) for file in record.source.files]
+        if [(file.name, file.stat().st_size) for file in opened.files] == recorded:
+            return opened
+        opened.checkpoint.close()
+    return ADVICE
+
+
+def _candidates(record: Provenance) -> list[Path]:
+    """The bundled checkpoint, and whatever path the conversion's own command named."""
+    words = [word.removeprefix("local-dir:") for word in record.command]
+    paths = [Path(word).expanduser() for word in words if "/" in word or "." in word]
+    bundled = [data.path("tiny")] if BUNDLED in record.command else []
+    return [*bundled, *(path for path in paths if path.exists())]

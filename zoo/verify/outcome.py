@@ -1,0 +1,33 @@
+"""What came of one rung, before it is numbered and sealed into evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from zoo.verify.compare import LayerError
+from zoo.verify.evidence import MeasuredOn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """``figures`` and ``bounds`` are JSON values, under the same key where they meet."""
+
+    status: Literal["pass", "fail", "not run"]
+    reason: str | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+    bounds: dict[str, Any] = field(default_factory=dict)
+    measured_on: MeasuredOn | None = None
+    layers: tuple[LayerError, ...] = ()  # for the report's plot; the figures say it in short
+
+
+def passed(figures: dict[str, Any], **more: Any) -> Outcome:
+    return Outcome(status="pass", figures=figures, **more)
+
+
+def failed(reason: str, figures: dict[str, Any] | None = None, **more: Any) -> Outcome:
+    return Outcome(status="fail", reason=reason, figures=figures or {}, **more)
+
+
+def not_run(reason: str) -> Outcome:
+    return Outcome(status="not run", reason=reason)

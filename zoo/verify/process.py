@@ -1,0 +1,90 @@
+"""One framework, one process: started with a request, watched by its progress lines.
+
+A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, and errors to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import NotFoundError, ZooError
+from zoo.talk import Talk
+
+
+class ProcessError(ZooError):
+    """A child process ended with an error of its own."""
+
+    name = "PROCESS"
+
+
+def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -> dict[str, Any]:
+    """Runs ``python -m module REQUEST.json`` to its end.
+
+    Args:
+        module: the child's module.
+        request: what it is asked, as JSON.
+        label: what people see while it runs.
+        talk: where they see it.
+
+    Returns:
+        What it said of itself: the last line with ``environment``.
+
+    Raises:
+        NotFoundError: a library that the child needs is not installed.
+        ProcessError: it failed; the message is its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="zoo-") as folder, talk.progress(label, 100) as advance:
+        path = Path(folder) / "request.json"
+        path.write_text(json.dumps(dict(request)))
+        errors = Path(folder) / "stderr"
+        environment: dict[str, Any] = {}
+        shown = 0
+        with errors.open("wb") as sink:
+            child = subprocess.Popen(
+                [sys.executable, "-m", module, str(path)],
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+            try:
+                assert child.stdout is not None
+                for line in child.stdout:
+                    message = _message(line)
+                    environment = message.get("environment", environment)
+                    if message.get("of"):
+                        percent = 100 * message["done"] // message["of"]
+                        advance(max(0, percent - shown))
+                        shown = max(shown, percent)
+                code = child.wait()
+            finally:
+                child.kill()
+                child.wait()
+        if code:
+            raise _failure(module, code, errors.read_text(errors="replace"))
+        return environment
+
+
+def _message(line: str) -> dict[str, Any]:
+    """A progress line; what a library prints by itself is none."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _failure(module: str, code: int, errors: str) -> ZooError:
+    lines = [line for line in errors.strip().splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith("zoo: ")]
+    text = ours[-1].removeprefix("zoo: ") if ours else "\n".join(lines[-3:]) or "it said nothing"
+    if code == NotFoundError.exit_code:
+        return NotFoundError(text.removeprefix("NOTFOUND: "))
+    return ProcessError(f"{module} ended with code {code}: {text}")

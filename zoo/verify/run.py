@@ -1,0 +1,135 @@
+"""Verifying one checkpoint: the climb, the controls, the evidence, the status that it earns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from zoo.convert import provenance
+from zoo.convert.provenance import Provenance
+from zoo.convert.select import Opened
+from zoo.errors import DigestError, NotFoundError, UsageError, ZooError
+from zoo.manifest import Manifest, registry
+from zoo.talk import Talk
+from zoo.verify import evidence
+from zoo.verify.bench import Bench
+from zoo.verify.controls import Caught, self_test
+from zoo.verify.environment import describe
+from zoo.verify.evidence import EVIDENCE_NAME, Evidence, Status, Subject
+from zoo.verify.ladder import climb, number
+from zoo.verify.locate import locate_source
+from zoo.verify.outcome import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run over the ladder showed of one checkpoint."""
+
+    folder: Path
+    evidence: Evidence
+    outcomes: Mapping[str, Outcome]
+    controls: tuple[Caught, ...]
+    manifest: Manifest | None
+    status: Status
+
+
+def verify(
+    folder: Path,
+    *,
+    source: str | None,
+    upto: str,
+    controls: bool,
+    command: list[str],
+    talk: Talk,
+) -> Result:
+    """Climbs the ladder with one converted checkpoint and leaves the evidence beside it.
+
+    Args:
+        folder: the converted checkpoint.
+        source: what it was converted from, as SOURCE; None: where its provenance says.
+        upto: the highest rung to try.
+        controls: whether to run the negative controls too.
+        command: what the user typed, for the record.
+        talk: progress.
+
+    Raises:
+        NotFoundError: the folder is no converted checkpoint, or ``source`` is not there.
+        DiskError, AccessError: the evidence can't be written.
+    """
+    record = _record(folder)
+    manifest = None if record is None else registry().names.get(record.id)
+    with ExitStack() as stack:
+        opened = locate_source(folder, record, source)
+        if isinstance(opened, Opened):
+            stack.enter_context(opened.checkpoint)
+        work = stack.enter_context(TemporaryDirectory(prefix="zoo-verify-"))
+        bench = Bench(
+            folder, record=record, source=opened, manifest=manifest, work=Path(work), talk=talk
+        )
+        outcomes = climb(bench, upto)
+        caught = tuple(self_test(bench, talk)) if controls else ()
+        subject = Subject(
+            id=record.id if record else folder.name,
+            tensors_digest=record.tensors_digest if record else "",
+        )
+        found = evidence.seal(
+            subject=subject,
+            environment={**describe(), **bench.environment},
+            command=command,
+            rungs=number(outcomes),
+        )
+    if record is not None:
+        _keep(folder / EVIDENCE_NAME, found)
+    return Result(
+        folder=folder,
+        evidence=found,
+        outcomes=outcomes,
+        controls=caught,
+        manifest=manifest,
+        status=evidence.status(
+            found,
+            tensors_digest=subject.tensors_digest,
+            top1_claim=manifest.judged_claim if manifest else None,
+        ),
+    )
+
+
+def record(result: Result) -> Path:
+    """Keeps a result as evidence of the zoo's own: ``manifests/evidence/<id>.json``.
+
+    Raises:
+        UsageError: the model is not in the zoo, or this is no checkout.
+    """
+    folder = registry().folder
+    if result.manifest is None or folder.name != "manifests":
+        raise UsageError("--record is for the zoo's own models, in a checkout of zoo")
+    path = folder / "evidence" / f"{result.manifest.id}.json"
+    evidence.write(path, result.evidence)
+    return path
+
+
+def _record(folder: Path) -> Provenance | None:
+    """The provenance; None when it is damaged, which is for rung 1 to say."""
+    if not folder.is_dir():
+        raise NotFoundError("there is no such folder", where=folder)
+    try:
+        return provenance.read(folder)
+    except DigestError:
+        return None
+
+
+def _keep(path: Path, found: Evidence) -> None:
+    """Writes evidence, unless a shorter climb would replace the record of a longer one."""
+    failed = any(rung.status == "fail" for rung in found.rungs)
+    if path.is_file() and not failed:
+        try:
+            before = evidence.read(path)
+        except ZooError:
+            before = None
+        same = before is not None and before.subject == found.subject
+        if same and before is not None and before.height > found.height:
+            return
+    evidence.write(path, found)

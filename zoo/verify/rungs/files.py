@@ -1,0 +1,55 @@
+"""Rung 1: every file of the folder is the one that was written. No framework, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.convert import provenance
+from zoo.convert.provenance import PROVENANCE_NAME, Provenance
+from zoo.errors import DigestError, NotFoundError, ZooError
+from zoo.files import sha256_file
+from zoo.talk import Talk
+from zoo.verify import evidence
+from zoo.verify.outcome import Outcome, failed, passed
+
+
+def check_files(folder: Path, talk: Talk) -> Outcome:
+    """Compares every file's size and sha256 with the provenance, and the sealed files with
+    themselves."""
+    try:
+        record = provenance.read(folder)
+    except (DigestError, NotFoundError) as error:
+        return failed(error.what)
+    problems = _strangers(folder, record) + _evidence(folder)
+    with talk.progress("files", sum(file.size for file in record.files), unit="B") as advance:
+        for file in record.files:
+            path = folder / file.name
+            if not path.is_file():
+                problems.append(f"{file.name} is missing")
+            elif (size := path.stat().st_size) != file.size:
+                problems.append(f"{file.name} has {size} bytes; {file.size} were written")
+            elif sha256_file(path, advance) != file.sha256:
+                problems.append(f"{file.name} is not the one that was written")
+    figures = {"files": len(record.files) + 1, "damaged": len(problems)}
+    if problems:
+        return failed("; ".join(problems), figures)
+    return passed(figures)
+
+
+def _strangers(folder: Path, record: Provenance) -> list[str]:
+    known = {file.name for file in record.files} | {PROVENANCE_NAME, evidence.EVIDENCE_NAME}
+    return [
+        f"{path.name} does not belong here"
+        for path in sorted(folder.iterdir())
+        if path.name not in known
+    ]
+
+
+def _evidence(folder: Path) -> list[str]:
+    path = folder / evidence.EVIDENCE_NAME
+    if path.is_file():
+        try:
+            evidence.read(path)
+        except ZooError as error:
+            return [f"{path.name}: {error.what}"]
+    return []

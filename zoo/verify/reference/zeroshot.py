@@ -1,0 +1,66 @@
+"""Zero-shot classification as open_clip does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from zoo.verify.reference.libraries import open_clip, torch
+from zoo.verify.reference.model import Reference, environment, load
+from zoo.verify.request import PredictRequest
+
+BATCH = 32  # pictures at a time
+
+
+def write_predictions(request: PredictRequest, progress: Callable[[int, int], None]) -> None:
+    """Answers the request; ``progress`` hears of each picture (done, of)."""
+    out = Path(request.out)
+    out.mkdir(parents=True, exist_ok=True)
+    reference = load(request)
+    (out / "environment.json").write_text(json.dumps(environment(reference), indent=1) + "\n")
+
+    def pixels() -> Iterator[torch.Tensor]:
+        for done, path in enumerate(request.images, start=1):
+            yield reference.pixels(path)
+            progress(done, len(request.images))
+
+    answers = classify(reference, pixels(), classes=request.classes, templates=request.templates)
+    for name, array in answers.items():
+        np.save(out / f"{name}.npy", array)
+
+
+@torch.no_grad()
+def classify(
+    reference: Reference,
+    pixels: Iterable[torch.Tensor],
+    *,
+    classes: Sequence[str],
+    templates: Sequence[str],
+) -> dict[str, np.ndarray]:
+    """Scores each picture, float32 [3, height, width], against each class.
+
+    Returns:
+        ``classifier`` float32 [embed, classes], ``scores`` float32 [n, classes] and
+        ``predictions`` int64 [n], as zoo.verify.request.PredictRequest describes them.
+    """
+    model = reference.model
+    classifier = open_clip.build_zero_shot_classifier(
+        model, reference.tokenizer, classes, templates
+    )
+    remaining = iter(pixels)
+    batches = iter(lambda: list(islice(remaining, BATCH)), [])
+    scores = torch.cat(
+        [
+            100 * model.encode_image(torch.stack(batch), normalize=True) @ classifier
+            for batch in batches
+        ]
+    ).numpy()
+    return {
+        "classifier": classifier.numpy(),
+        "scores": scores,
+        "predictions": scores.argmax(axis=1),  # numpy takes the first of equals; torch need not
+    }

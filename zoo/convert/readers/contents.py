@@ -1,0 +1,17 @@
+"""What a reader finds in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zoo.convert.readers.layout import Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """The tensors in file order, and what else there is: its name and a word on what it is."""
+
+    format: str
+    layouts: Mapping[str, Layout]
+    ignored: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,73 @@
+"""A checkpoint in shards: an index in JSON says which file holds which tensor.
+
+The index: ``{"metadata": {...}, "weight_map": {tensor: file, ...}}``, in the folder of its shards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from zoo.convert.readers.layout import shown
+from zoo.convert.readers.mapped_file import MappedFile
+from zoo.convert.readers.recognise import ACCEPTED
+from zoo.convert.readers.strict_json import parse_object
+from zoo.errors import FormatError, PathError
+
+MAX_INDEX = 16 * 2**20  # bytes; the index of a model of 1,000 tensors takes 0.1 MB
+SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
+
+
+def shards(index: MappedFile) -> dict[Path, set[str]]:
+    """The files an index names, by name, and the tensors it says each holds.
+
+    Raises:
+        FormatError: this is not an index.
+        PathError: a name leads out of the index's folder.
+    """
+    if index.size > MAX_INDEX:
+        raise FormatError(f"this looks like JSON of {index.size} bytes, too large for an index")
+    document = parse_object(index.view(0, index.size), what="the file")
+    weight_map = document.get("weight_map")
+    if weight_map is None:
+        raise FormatError(
+            "this looks like JSON, but not like an index of shards: it has no weight_map",
+            remedy=ACCEPTED,
+        )
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise FormatError("the weight_map maps no tensors to files")
+    tensors: dict[str, set[str]] = {}
+    for tensor, name in weight_map.items():
+        if not isinstance(name, str):
+            raise FormatError(f"tensor {shown(tensor)} is mapped to what is no file name")
+        tensors.setdefault(name, set()).add(tensor)
+    return {_shard(index.path, name): tensors[name] for name in sorted(tensors)}
+
+
+def check_shard(found: Collection[str], promised: set[str]) -> None:
+    """Holds a shard against its index.
+
+    Raises:
+        FormatError: it lacks a tensor, or has one that the index does not name.
+    """
+    for tensor in sorted(promised.difference(found)):
+        raise FormatError(f"the index says that tensor {shown(tensor)} is here, and it is not")
+    for tensor in sorted(set(found) - promised):
+        raise FormatError(f"the index does not say that tensor {shown(tensor)} is here")
+
+
+def _shard(index: Path, name: str) -> Path:
+    # In Hugging Face's cache the index and its shards are links into one folder of blobs.
+    homes = [_real(index.parent), _real(index).parent]
+    if not SHARD_NAME.fullmatch(name) or _real(index.parent / name).parent not in homes:
+        raise PathError(
+            f"the index names the shard {shown(name)}, which is not a file in its own folder",
+            remedy="Don't use this checkpoint: an honest index has plain names only.",
+        )
+    return index.parent / name
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve would raise on a link to itself

@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
         write_report(args.report, results)
         out.say(f"report: {args.report}")
     if out.json:
-        out.document({"results": [_document(result) for result in results]})
+        out.document({"results": [result_document(result) for result in results]})
     else:
         for result in results:
-            _show(result, out)
+            show_result(result, out)
     _judge(results, asked=args.upto, strict=args.strict)
     return 0
 
@@ -109,7 +109,7 @@ def _folders(model: str | None, out: Output) -> list[Path]:
     return folders
 
 
-def _show(result: Result, out: Output) -> None:
+def show_result(result: Result, out: Output) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -143,7 +143,7 @@ def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _document(result: Result) -> dict[str, Any]:
+def result_document(result: Result) -> dict[str, Any]:
     from dataclasses import asdict
 
     import msgspec

@@ -1,0 +1,85 @@
+"""``zoo doctor``: this environment, and what is missing for what."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+from zoo.cli.output import Output
+
+EXAMPLES = """\
+examples:
+  zoo doctor
+  zoo doctor --json"""
+
+# What needs a library: purpose, module, distribution, extra.
+LIBRARIES = (
+    ("convert, diff, files to roundtrip", "numpy", "numpy", None),
+    ("load and run a model, the subject's side of parity", "paddle", "paddlepaddle", "cpu"),
+    ("the reference's side of parity, live", "open_clip", "open_clip_torch", "reference"),
+    ("the reference's side of parity, live", "torch", "torch", "reference"),
+    ("download from the hub", "huggingface_hub", "huggingface_hub", None),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def run(args: argparse.Namespace) -> int:
+    from zoo import cache
+    from zoo.runtime import prepare
+    from zoo.verify.environment import describe
+
+    out = Output(args)
+    runtime = prepare()
+    home = cache.home()
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    document: dict[str, Any] = {
+        "environment": describe(),
+        "libraries": [_library(*row) for row in LIBRARIES],
+        "runtime": asdict(runtime),
+        "cache": {"folder": str(home), "free_bytes": shutil.disk_usage(nearest).free},
+    }
+    if out.json:
+        out.document(document)
+    else:
+        _show(document, out)
+    return 0
+
+
+def _library(purpose: str, module: str, distribution: str, extra: str | None) -> dict[str, Any]:
+    from zoo.verify.environment import installed
+
+    present = importlib.util.find_spec(module) is not None
+    return {
+        "name": distribution,
+        # Paddle's GPU build is another distribution with the same module.
+        "version": installed(distribution) or installed(f"{distribution}-gpu"),
+        "installed": present,
+        "for": purpose,
+        "remedy": None if present else f"pip install 'paddle-clip-zoo[{extra}]'",
+    }
+
+
+def _show(document: dict[str, Any], out: Output) -> None:
+    from rich.table import Table
+
+    environment, runtime = document["environment"], document["runtime"]
+    out.data(f"Python {environment['python']}, {environment['system']}")
+    out.data(f"{environment['processor']}, {environment['cores']} processors\n")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for library in document["libraries"]:
+        state = f"[green]{library['version']}[/]" if library["installed"] else "[yellow]missing[/]"
+        table.add_row(library["name"], state, library["remedy"] or f"for: {library['for']}")
+    out.table(table)
+    out.data(f"\nPaddle will run with {runtime['threads']} threads, and with:")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for setting in runtime["settings"]:
+        table.add_row(setting["name"], setting["value"] or "-", setting["origin"], setting["reason"])
+    out.table(table)
+    free = document["cache"]["free_bytes"] / 1e9
+    out.data(f"\ncache: {document['cache']['folder']}, {free:.1f} GB free")

@@ -51,8 +51,8 @@ def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> s
     return digest.hexdigest()
 
 
-def as_zoo_error(error: OSError, path: Path) -> ZooError:
-    """What an operating system's refusal means for a user."""
+def as_zoo_error(error: OSError, path: Path | None) -> ZooError:
+    """What an operating system's refusal means for a user; ``path`` is where it was met."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return AccessError(f"no permission: {error.strerror}", where=error.filename or path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -83,22 +83,47 @@ def check_space(folder: Path, need: int) -> None:
 def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
     """Holds the lock of ``target`` (a file beside it); waits for another process, and says so.
 
-    The lock is the kernel's (flock): it ends with its process, so none is ever left behind.
+    The lock is the kernel's (flock): it ends with its process, however that ends.
+
+    Raises:
+        LockError: the file system has no locks.
+        AccessError, DiskError: as the system says.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     path = target.parent / f".{target.name}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another process is writing {target.name}; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            raise LockError(f"this file system has no locks: {error}", where=path) from None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = _lock(path, lambda: say(f"another process is writing {target.name}; waiting"))
+    except OSError as error:
+        raise as_zoo_error(error, path) from error
+    try:
         yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(handle)
+
+
+def _lock(path: Path, waiting: Callable[[], object]) -> int:
+    """Opens and locks the file at ``path``; its last holder may remove it in between."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            _wait(handle, path, waiting)
+            if os.fstat(handle).st_nlink:
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        raise LockError(f"this file system has no locks: {error}", where=path) from None
 
 
 @contextmanager
@@ -130,9 +155,12 @@ def check_target(target: Path, *, replace: bool) -> None:
     """Whether a folder may be written at ``target``.
 
     Raises:
-        PathError: it is a link or a file, or it holds something and ``replace`` is not set.
+        PathError: it is a link or a file, has no name of its own, or holds something and
+            ``replace`` is not set.
         AccessError: it can't be looked at.
     """
+    if target.name in ("", ".."):
+        raise PathError("the output needs a name of its own", where=target)
     try:
         if target.is_symlink():
             raise PathError("the output is a link, which zoo does not follow", where=target)

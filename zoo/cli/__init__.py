@@ -61,7 +61,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show a traceback on errors")
 
 
-def _parse(argv: list[str]) -> tuple[argparse.Namespace, str]:
+def _parse(argv: list[str]) -> argparse.Namespace:
     if not argv or argv[0] in ("-h", "--help"):
         _program().print_help()
         raise SystemExit(0)
@@ -70,6 +70,9 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, str]:
 
         print(f"zoo {VERSION}")
         raise SystemExit(0)
+    for word in argv:
+        if any("\ud800" <= c <= "\udfff" for c in word):  # bytes that are no UTF-8
+            raise UsageError("an argument is not UTF-8", where=word)
     name = argv[0]
     if name not in COMMANDS:
         from difflib import get_close_matches
@@ -88,7 +91,8 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, str]:
     _common(parser)
     args = parser.parse_args(argv[1:])
     args.run = module.run
-    return args, name
+    args.command = ("zoo", *argv)
+    return args
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -108,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in argv
     signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        args, _ = _parse(argv)
+        args = _parse(argv)
         code: int = args.run(args)
         sys.stdout.flush()
         return code
@@ -122,16 +126,24 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print("\ninterrupted; nothing unfinished was left behind", file=sys.stderr)
         return 130 if isinstance(stop, KeyboardInterrupt) else 143
-    except ZooError as error:
-        if debug:
-            raise
-        return _report(error, as_json="--json" in argv)
     except Exception as error:
         if debug:
             raise
-        print(f"zoo: unexpected {type(error).__name__}: {error}", file=sys.stderr)
-        print("This is a bug in zoo; --debug shows where it happened.", file=sys.stderr)
-        return 1
+        return _report(_in_words(error), as_json="--json" in argv)
+
+
+def _in_words(error: Exception) -> ZooError:
+    """Any failure as one that can be told."""
+    if isinstance(error, ZooError):
+        return error
+    if isinstance(error, OSError):  # the system refused something: no bug
+        from zoo.files import as_zoo_error
+
+        return as_zoo_error(error, None)
+    return ZooError(
+        f"{type(error).__name__}: {error}",
+        remedy="This is a bug in zoo; --debug shows where it happened.",
+    )
 
 
 def _report(error: ZooError, *, as_json: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         source=None,
         upto="pipeline",
         controls=False,
-        command=["zoo", *sys.argv[1:]],
+        command=list(args.command),
         talk=out,
     )
     out.say("3. classify digits that the model has never seen")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from zoo.cli.output import Output
+from zoo.cli.output import Output, printable
 from zoo.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from zoo.convert.diff import TensorDiff
 
 EXAMPLES = """\
 examples:
@@ -39,30 +43,39 @@ def run(args: argparse.Namespace) -> int:
         return 0 if found.same else 3
     if found.different:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, pad_edge=False)
         for column in ("tensor", "largest difference", ""):
             table.add_column(column)
         rows = sorted(found.different, key=lambda d: -(d.largest or 0.0))
         for row in rows[:SHOWN]:
-            if row.largest is None:
-                table.add_row(row.name, "", f"{list(row.shapes[0])} and {list(row.shapes[1])}")
-            else:
-                note = f"{row.dtypes[0]} and {row.dtypes[1]}" if len({*row.dtypes}) > 1 else ""
-                note += ", a cast and no more" if row.only_cast else ""
-                table.add_row(row.name, f"{row.largest:.3g}", note)
+            largest = "" if row.largest is None else f"{row.largest:.3g}"
+            table.add_row(Text(printable(row.name)), largest, _note(row))
         out.table(table)
         if len(rows) > SHOWN:
             out.data(f"and {len(rows) - SHOWN} more; --json has all")
     for side, names in (("A", found.only_a), ("B", found.only_b)):
         if names:
-            out.data(f"only in {side}: {', '.join(names[:SHOWN])}")
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            out.data(printable(f"only in {side}: {', '.join(names[:SHOWN])}{more}"))
     cast = sum(row.only_cast for row in found.different)
     out.data(
         f"{found.equal} tensors equal to the bit, {len(found.different)} different"
         + (f" ({cast} by a cast alone)" if cast else "")
     )
     return 0 if found.same else 3
+
+
+def _note(row: TensorDiff) -> str:
+    if row.shapes[0] != row.shapes[1]:
+        return f"{list(row.shapes[0])} and {list(row.shapes[1])}"
+    notes = [f"{row.dtypes[0]} and {row.dtypes[1]}"] if row.dtypes[0] != row.dtypes[1] else []
+    if row.only_cast:
+        notes.append("a cast and no more")
+    if row.largest is None:
+        notes.append("NaN or infinite values")
+    return ", ".join(notes)
 
 
 def _path(text: str) -> Path:

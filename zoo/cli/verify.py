@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
             source=args.source,
             upto=args.upto or RUNGS[-1],
             controls=args.self_test,
-            command=["zoo", *sys.argv[1:]],
+            command=list(args.command),
             talk=out,
         )
         for folder in _folders(args.model, out)

@@ -26,7 +26,7 @@ class TensorDiff:
     name: str
     dtypes: tuple[str, str]
     shapes: tuple[Shape, Shape]
-    largest: float | None  # largest absolute difference; None where the shapes differ
+    largest: float | None  # absolute difference; None where shapes differ or values are not finite
     only_cast: bool  # casting one side to the other's type gives the other's bytes
 
 
@@ -109,10 +109,14 @@ def _same_bytes(a: Tensor, b: Tensor, dtype: str) -> bool:
     return all(x == y for x, y in zip(*streams, strict=True))
 
 
-def _largest(a: Tensor, b: Tensor) -> float:
-    """The largest absolute difference, in float64; NaN where one side has a NaN."""
-    streams = (pieces(t.produce(), DTYPES["float64"], Counts()) for t in (a, b))
-    return max(
-        float(np.max(np.abs(np.frombuffer(x) - np.frombuffer(y)), initial=0.0))
-        for x, y in zip(*streams, strict=True)
-    )
+def _largest(a: Tensor, b: Tensor) -> float | None:
+    """The largest absolute difference, in float64; None where a value is NaN or infinite."""
+    counts = Counts()
+    streams = (pieces(t.produce(), DTYPES["float64"], counts) for t in (a, b))
+    largest = 0.0
+    for x, y in zip(*streams, strict=True):
+        if counts.nonfinite:
+            return None
+        difference = np.abs(np.frombuffer(x) - np.frombuffer(y))
+        largest = max(largest, float(np.max(difference, initial=0.0)))
+    return largest

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from zoo.convert.ops import Copy, Op, ShapeError
+from zoo.convert.readers.layout import shown
 from zoo.convert.tables import Row
 from zoo.errors import ConfigError, MappingError
 from zoo.spec import CLIPSpec
 from zoo.spec.layout import Shape, dimensions, native_layout, native_shapes
 
 LISTED = 5  # keys named in a message; the rest is counted
+COMPARED = 1000  # keys among which the nearest is looked for
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,21 @@ def _check_table(rows: Iterable[Row], target: Mapping[str, Shape]) -> None:
 
 
 def _check_keys(needed: Sequence[str], present: Sequence[str], where: object) -> None:
-    missing = [key for key in needed if key not in set(present)]
-    extra = [key for key in present if key not in set(needed)]
+    known, there = set(needed), set(present)
+    missing = [key for key in needed if key not in there]
+    extra = [key for key in present if key not in known]
     if not missing and not extra:
         return
     lines = []
-    for word, keys, others in (("missing", missing, extra), ("not expected", extra, missing)):
+    for word, keys, others in (
+        ("missing", missing, extra),
+        ("not expected", extra, missing or needed),
+    ):
         for key in keys[:LISTED]:
-            near = get_close_matches(key, others or needed, n=1, cutoff=0.7)
-            lines.append(f"  {word}: {key}" + (f"; nearest: {near[0]}" if near else ""))
+            near = get_close_matches(key, others[:COMPARED], n=1, cutoff=0.7)
+            lines.append(
+                f"  {word}: {shown(key)}" + (f"; nearest: {shown(near[0])}" if near else "")
+            )
         if len(keys) > LISTED:
             lines.append(f"  {word}: and {len(keys) - LISTED} more")
     raise MappingError(

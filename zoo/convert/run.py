@@ -18,6 +18,7 @@ from zoo.convert.select import Opened, open_source
 from zoo.convert.source import Source
 from zoo.convert.tables import digest
 from zoo.convert.writer import THREADS, Tensor, write_checkpoint
+from zoo.errors import ConfigError, PathError
 from zoo.files import check_space, check_target, locked, new_folder, pretty_json, sha256_file
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
@@ -79,7 +80,7 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
         ZooError: of every kind; then nothing new is at ``out``, and what was there still is.
     """
     if out is not None:
-        check_target(out, replace=options.force)
+        _check_out(out, path, options)
     opened = open_source(path, family=options.family, spec=options.arch)
     with closing(opened.checkpoint):
         job = _plan(source, opened, options)
@@ -92,12 +93,43 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
             with talk.progress("reading", opened.nbytes, unit="B") as advance:
                 digests = _digests(opened.files, advance)
             out = model_folder(source.id, provenance.files_digest(digests), job.dtype)
-            if out.exists() and not options.force:
-                talk.say(f"{source.id}: converted already")
+            if _is_there(out, job, talk):
                 return out
-        with locked(out, talk.say), new_folder(out, replace=options.force) as folder:
-            _fill(folder, job, digests, talk)
+        with locked(out, talk.say):
+            if digests and _is_there(out, job, talk):  # by the process that was waited for
+                return out
+            with new_folder(out, replace=options.force) as folder:
+                _fill(folder, job, digests, talk)
     return out
+
+
+def _check_out(out: Path, path: Path, options: Options) -> None:
+    """What can be said of ``--out`` before anything is read."""
+    check_target(out, replace=options.force)
+    if path.resolve().is_relative_to(out.resolve()):
+        raise PathError(
+            "the output would take the place of the source",
+            where=out,
+            remedy="Choose another --out.",
+        )
+
+
+def _is_there(out: Path, job: _Job, talk: Talk) -> bool:
+    """Whether the cache has this conversion.
+
+    Raises:
+        ConfigError: it has one of the same files by another configuration (--arch, --trust).
+    """
+    if job.options.force or not out.exists():
+        return False
+    if native.read(out / native.CONFIG_NAME) != job.spec:
+        raise ConfigError(
+            "these files were converted by another configuration before",
+            where=out,
+            remedy="Replace that with --force, or give this one another name with --id.",
+        )
+    talk.say(f"{job.source.id}: converted already")
+    return True
 
 
 def _plan(source: Source, opened: Opened, options: Options) -> _Job:

@@ -1,11 +1,13 @@
-"""Which files of a folder are the checkpoint: weights by the names people use, format by its keys."""
+"""Which files are the checkpoint: weights by the names people use, the format by its keys."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.convert.readers import Checkpoint, open_checkpoint
+from zoo.convert.readers.layout import shown
 from zoo.convert.tables import Format, recognise
 from zoo.errors import FormatError, NotFoundError, UsageError
 from zoo.spec import CLIPSpec, native, open_clip
@@ -58,30 +60,39 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
         FormatError: the weights are no CLIP that zoo knows.
     """
     weights = find_weights(path, family) if path.is_dir() else path
-    checkpoint = open_checkpoint(weights)
-    form = recognise(checkpoint.tensors)
-    if form is None:
-        checkpoint.close()
-        some = ", ".join(list(checkpoint.tensors)[:3]) or "none at all"
-        raise FormatError(
-            f"these tensors are no CLIP that zoo knows: {some}, ...", where=weights, remedy=ACCEPTED
-        )
-    config = weights.parent / open_clip.CONFIG_NAME
-    if not config.is_file():
-        if spec is None:
-            raise UsageError(
-                f"{weights.name} has no {config.name} beside it",
-                where=weights.parent,
-                remedy="Name the architecture: --arch ViT-B-32 (as open_clip calls it), or a JSON "
-                "file with open_clip's model configuration.",
+    with ExitStack() as stack:
+        checkpoint = stack.enter_context(open_checkpoint(weights))
+        form = recognise(checkpoint.tensors)
+        if form is None:
+            some = ", ".join(map(shown, list(checkpoint.tensors)[:3])) or "none at all"
+            raise FormatError(
+                f"these tensors are no CLIP that zoo knows: {some}, ...",
+                where=weights,
+                remedy=ACCEPTED,
             )
-        return Opened(checkpoint=checkpoint, format=form, spec=spec, config=None)
-    if spec is not None:
+        spec, config = _specification(weights, spec)
+        stack.pop_all()  # from here on the caller closes it
+        return Opened(checkpoint=checkpoint, format=form, spec=spec, config=config)
+
+
+def _specification(weights: Path, given: CLIPSpec | None) -> tuple[CLIPSpec, Path | None]:
+    """What the weights compute, and the file that says so; None where the caller does."""
+    config = weights.parent / open_clip.CONFIG_NAME
+    if config.is_file():
+        if given is not None:
+            raise UsageError(
+                f"{config.name} says what these weights are; --arch is for weights without one",
+                where=config,
+            )
+        return open_clip.read(config), config
+    if given is None:
         raise UsageError(
-            f"{config.name} says what these weights are; --arch is for weights without one",
-            where=config,
+            f"{weights.name} has no {config.name} beside it",
+            where=weights.parent,
+            remedy="Name the architecture: --arch ViT-B-32 (as open_clip calls it), or a JSON "
+            "file with open_clip's model configuration.",
         )
-    return Opened(checkpoint=checkpoint, format=form, spec=open_clip.read(config), config=config)
+    return given, None
 
 
 def find_weights(folder: Path, family: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""What a user names, found: SOURCE (docs/commands.md) becomes files on this disk and an identity."""
+"""What a user names, found: SOURCE (docs/commands.md) becomes files and an identity."""
 
 from __future__ import annotations
 
@@ -84,16 +84,17 @@ def check_id(name: str) -> str:
 
 
 def _local(text: str) -> Path | None:
-    if text.startswith(LOCAL):
+    if not text.startswith((LOCAL, ".", "/", "~")):
+        return None
+    try:
         return Path(text.removeprefix(LOCAL)).expanduser()
-    if text.startswith((".", "/", "~")):
-        return Path(text).expanduser()
-    return None
+    except RuntimeError:  # ~NAME of nobody
+        raise NotFoundError("there is no such home folder", where=text) from None
 
 
 def _own_name(path: Path) -> str:
     """A local checkpoint without a given name is called as its folder or file."""
     full = path.resolve()
     words = re.findall(r"[A-Za-z0-9._-]+", full.name if full.is_dir() else full.stem)
-    name = re.sub(r"-{2,}|\.{2,}", "-", "-".join(words)).strip("._-")
+    name = re.sub(r"[.-]{2,}", "-", "-".join(words)).strip("._-")
     return name[:96] or "model"

@@ -38,7 +38,8 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+        itemsize: int = DTYPES[self.dtype].itemsize
+        return math.prod(self.shape) * itemsize
 
 
 @dataclass(frozen=True, kw_only=True)

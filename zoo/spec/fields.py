@@ -13,7 +13,9 @@ from zoo.spec import RGB, Pair, TowerSpec
 
 T = TypeVar("T")
 C = TypeVar("C", bound=str)
+N = TypeVar("N", int, float)
 MAX_CONFIG_BYTES = 4 << 20  # a configuration is a few KB; this bounds what is parsed
+MAX_LAYERS = 1024  # every layer has rows in a plan, so that their number bounds memory and time
 
 
 class Fields:
@@ -44,7 +46,7 @@ class Fields:
             if default is None:
                 raise ConfigError(f"{key} is missing", where=self.where)
             return default
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) < 1 << 53:  # exact as a float
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ConfigError(
@@ -60,16 +62,30 @@ class Fields:
         self._left.pop(key, None)
         return None
 
-    def positive(self, key: str, default: int | None = None) -> int:
-        """A positive count.
+    def number(self, key: str, kind: type[N], low: int, high: int, default: N | None = None) -> N:
+        """A number from ``low`` up to, but not including, ``high``.
 
         Raises:
-            ConfigError: it is missing, not an int, or below 1.
+            ConfigError: it is missing, of another type, or not in between.
         """
-        value = self.take(key, int, default)
-        if not 0 < value < 1 << 31:
-            raise ConfigError(f"{key} is {value}; it must be a positive count", where=self.where)
+        value = self.take(key, kind, default)
+        if not low <= value < high:
+            raise ConfigError(
+                f"{key} is {value}; it must be at least {low} and below {high}", where=self.where
+            )
         return value
+
+    def positive(self, key: str, default: int | None = None) -> int:
+        """A positive count; see ``number``."""
+        return self.number(key, int, 1, 1 << 31, default)
+
+    def layers(self, default: int | None = None) -> int:
+        """The number of blocks."""
+        return self.number("layers", int, 1, MAX_LAYERS + 1, default)
+
+    def mlp_ratio(self, default: float | None = None) -> float:
+        """The MLP's width over the tower's."""
+        return self.number("mlp_ratio", float, 0, 1 << 10, default)
 
     def pair(self, key: str, default: int | None = None) -> Pair:
         """One int for both sides, or [height, width]."""
@@ -139,12 +155,14 @@ class Fields:
             )
 
 
-def check_heads(tower: TowerSpec, where: str) -> None:
-    """Raises ConfigError when the heads do not share the width evenly."""
+def check_tower(tower: TowerSpec, where: str) -> None:
+    """Raises ConfigError when the heads do not share the width evenly, or the MLP has no width."""
     if tower.heads < 1 or tower.width % tower.heads:
         raise ConfigError(
             f"width {tower.width} can't be shared by {tower.heads} heads", where=where
         )
+    if tower.mlp_width < 1:
+        raise ConfigError(f"mlp_ratio leaves width {tower.width} no MLP", where=where)
 
 
 def side(pair: Pair) -> int | list[int]:
@@ -153,7 +171,7 @@ def side(pair: Pair) -> int | list[int]:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Reads a JSON file whose top is an object; duplicate keys are refused.
+    """Reads a JSON file whose top is an object; duplicate keys, NaN and infinity are refused.
 
     Raises:
         NotFoundError: there is no such file.
@@ -163,7 +181,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise FormatError("too large for a configuration", where=path)
         text = path.read_bytes().decode("utf-8")
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
+        )
     except FileNotFoundError:
         raise NotFoundError("there is no such file", where=path) from None
     except UnicodeDecodeError as error:
@@ -172,23 +192,24 @@ def read_json_object(path: Path) -> dict[str, Any]:
         raise FormatError(f"not JSON: {error.msg} at byte {error.pos}", where=path) from None
     except RecursionError:
         raise FormatError("JSON nested too deep", where=path) from None
-    except _DuplicateKey as error:
-        raise FormatError(f"the key {error.args[0]!r} occurs twice", where=path) from None
+    except ValueError as error:  # ours, or of a number with more digits than Python converts
+        raise FormatError(str(error).partition(";")[0], where=path) from None
     if not isinstance(data, dict):
         raise FormatError(f"a JSON object belongs here, not a {type(data).__name__}", where=path)
     return data
 
 
-class _DuplicateKey(Exception):
-    pass
-
-
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _DuplicateKey(key)
-            seen.add(key)
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} occurs twice")
     return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value

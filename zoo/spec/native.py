@@ -20,8 +20,8 @@ from zoo.spec import (
     TowerSpec,
     VisionSpec,
 )
-from zoo.spec.fields import Fields, check_heads, read_json_object, side
-from zoo.spec.ratio import ratio_of, width_of
+from zoo.spec.fields import Fields, check_tower, read_json_object, side
+from zoo.spec.ratio import ratio_of
 
 CONFIG_NAME = "config.json"
 SCHEMA_VERSION = 1
@@ -108,17 +108,12 @@ def parse(data: dict[str, Any], where: str) -> CLIPSpec:
         raise ConfigError("this config.json was not written by zoo", where=where)
     top = Fields(data, where)
     top.require("zoo_schema_version", SCHEMA_VERSION)
-    top.require("model_type", "clip")
-    top.require("custom_text", False)
-    top.ignore("architectures")
-    embed_dim = top.positive("embed_dim")
     spec = CLIPSpec(
-        embed_dim=embed_dim,
-        vision=_vision(top.section("vision_cfg"), embed_dim) if "vision_cfg" in top else None,
-        text=_text(top.section("text_cfg"), embed_dim) if "text_cfg" in top else None,
+        embed_dim=top.positive("embed_dim"),
+        vision=_vision(top.section("vision_cfg")) if "vision_cfg" in top else None,
+        text=_text(top.section("text_cfg")) if "text_cfg" in top else None,
         preprocess=_preprocess(top.section("preprocess_cfg")) if "preprocess_cfg" in top else None,
     )
-    top.finish()
     if spec.vision is None and spec.text is None:
         raise ConfigError("neither vision_cfg nor text_cfg is there", where=where)
     if spec.vision and spec.preprocess and spec.vision.image_size != spec.preprocess.size:
@@ -127,61 +122,66 @@ def parse(data: dict[str, Any], where: str) -> CLIPSpec:
             f"{spec.vision.image_size}",
             where=where,
         )
+    _check_whole(data, dump(spec), where)
     return spec
 
 
-def _tower(fields: Fields, embed_dim: int) -> dict[str, Any]:
-    fields.require("embed_dim", embed_dim)
-    width, heads = fields.positive("width"), fields.positive("heads")
-    mlp_width = fields.positive("mlp_width")
-    activation = fields.choice("activation", ACTIVATIONS)
-    fields.require("head_width", width // heads)
-    fields.require("quick_gelu", activation == "quick_gelu")
-    if width_of(width, fields.take("mlp_ratio", float)) != mlp_width:
-        raise ConfigError(f"mlp_ratio does not give mlp_width {mlp_width}", where=fields.where)
+def _check_whole(found: dict[str, Any], whole: dict[str, Any], where: str) -> None:
+    """Nothing is missing, nothing is unknown, and what says a thing twice says it alike."""
+    for key in (*whole, *found):
+        if key not in found:
+            raise ConfigError(f"{key} is missing", where=where)
+        if key not in whole:
+            raise ConfigError(f"unknown field {key}: zoo can't tell what it changes", where=where)
+        ours, theirs = found[key], whole[key]
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            _check_whole(ours, theirs, f"{where}: {key}")
+        elif ours != theirs:
+            raise ConfigError(
+                f"{key} is {ours!r}; by the other fields it is {theirs!r}", where=where
+            )
+
+
+def _tower(fields: Fields) -> dict[str, Any]:
     return {
-        "width": width,
-        "layers": fields.positive("layers"),
-        "heads": heads,
-        "mlp_width": mlp_width,
-        "activation": activation,
-        "norm_eps": fields.take("norm_eps", float),
+        "width": fields.positive("width"),
+        "layers": fields.layers(),
+        "heads": fields.positive("heads"),
+        "mlp_width": fields.positive("mlp_width"),
+        "activation": fields.choice("activation", ACTIVATIONS),
+        "norm_eps": fields.number("norm_eps", float, 0, 1),
         "layer_scale": fields.optional("ls_init_value", float),
     }
 
 
-def _vision(fields: Fields, embed_dim: int) -> VisionSpec:
+def _vision(fields: Fields) -> VisionSpec:
     spec = VisionSpec(
-        **_tower(fields, embed_dim),
+        **_tower(fields),
         image_size=fields.pair("image_size"),
         patch_size=fields.pair("patch_size"),
         ln_pre=fields.take("ln_pre", bool),
-        patch_dropout=fields.take("patch_dropout", float),
+        patch_dropout=fields.number("patch_dropout", float, 0, 1),
     )
-    fields.finish()
-    check_heads(spec, fields.where)
+    check_tower(spec, fields.where)
     return spec
 
 
-def _text(fields: Fields, embed_dim: int) -> TextSpec:
+def _text(fields: Fields) -> TextSpec:
     spec = TextSpec(
-        **_tower(fields, embed_dim),
+        **_tower(fields),
         context_length=fields.positive("context_length"),
         vocab_size=fields.positive("vocab_size"),
     )
-    fields.finish()
-    check_heads(spec, fields.where)
+    check_tower(spec, fields.where)
     return spec
 
 
 def _preprocess(fields: Fields) -> PreprocessSpec:
-    spec = PreprocessSpec(
+    return PreprocessSpec(
         size=fields.pair("size"),
         mean=fields.rgb("mean"),
         std=fields.rgb("std"),
         interpolation=fields.choice("interpolation", INTERPOLATIONS),
         resize=fields.choice("resize_mode", RESIZES),
-        fill=fields.take("fill_color", int),
+        fill=fields.number("fill_color", int, 0, 256),
     )
-    fields.finish()
-    return spec

@@ -22,7 +22,7 @@ from zoo.spec import (
     TowerSpec,
     VisionSpec,
 )
-from zoo.spec.fields import Fields, check_heads, read_json_object, side
+from zoo.spec.fields import Fields, check_tower, read_json_object, side
 from zoo.spec.ratio import ratio_of, width_of
 
 CONFIG_NAME = "open_clip_config.json"
@@ -88,7 +88,7 @@ def parse(data: dict[str, Any], where: str) -> CLIPSpec:
 
 def _norm_eps(fields: Fields) -> float:
     norm = fields.section("norm_kwargs", {})
-    eps = norm.take("eps", float, NORM_EPS)
+    eps = norm.number("eps", float, 0, 1, NORM_EPS)
     norm.finish()
     return eps
 
@@ -106,19 +106,19 @@ def _vision(fields: Fields, activation: Activation) -> VisionSpec:
     head_width = fields.positive("head_width", 64)
     spec = VisionSpec(
         width=width,
-        layers=fields.positive("layers", 12),
-        heads=max(1, width // head_width),
-        mlp_width=width_of(width, fields.take("mlp_ratio", float, 4.0)),
+        layers=fields.layers(12),
+        heads=width // head_width,
+        mlp_width=width_of(width, fields.mlp_ratio(4.0)),
         activation=activation,
         norm_eps=_norm_eps(fields),
         layer_scale=fields.optional("ls_init_value", float),
         image_size=fields.pair("image_size", 224),
         patch_size=fields.pair("patch_size", 16),
         ln_pre=not fields.take("no_ln_pre", bool, False),
-        patch_dropout=fields.take("patch_dropout", float, 0.0),
+        patch_dropout=fields.number("patch_dropout", float, 0, 1, 0.0),
     )
     fields.finish()
-    check_heads(spec, fields.where)
+    check_tower(spec, fields.where)
     return spec
 
 
@@ -137,9 +137,9 @@ def _text(fields: Fields, activation: Activation) -> TextSpec:
     width = fields.positive("width", 512)
     spec = TextSpec(
         width=width,
-        layers=fields.positive("layers", 12),
+        layers=fields.layers(12),
         heads=fields.positive("heads", 8),
-        mlp_width=width_of(width, fields.take("mlp_ratio", float, 4.0)),
+        mlp_width=width_of(width, fields.mlp_ratio(4.0)),
         activation=activation,
         norm_eps=_norm_eps(fields),
         layer_scale=fields.optional("ls_init_value", float),
@@ -147,7 +147,7 @@ def _text(fields: Fields, activation: Activation) -> TextSpec:
         vocab_size=fields.positive("vocab_size", 49408),
     )
     fields.finish()
-    check_heads(spec, fields.where)
+    check_tower(spec, fields.where)
     return spec
 
 
@@ -161,7 +161,7 @@ def _preprocess(fields: Fields, image_size: Pair) -> PreprocessSpec:
         std=fields.rgb("std", OPENAI_STD),
         interpolation=fields.choice("interpolation", INTERPOLATIONS, "bicubic"),
         resize=fields.choice("resize_mode", RESIZES, "shortest"),
-        fill=fields.take("fill_color", int, 0),
+        fill=fields.number("fill_color", int, 0, 256, 0),
     )
     fields.finish()
     return spec

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.convert.obtain import converted_folder, local_path
-from zoo.convert.run import Options, convert
+from zoo.convert.obtain import convert_source, converted_folder
+from zoo.convert.run import Options
 from zoo.convert.source import find_source
 from zoo.errors import ConfigError
 from zoo.manifest import Manifest, registry
@@ -86,7 +86,7 @@ def convert_checkpoint(
     words = ("zoo", "convert", text, *(() if out is None else ("--out", str(out))))
     options = Options(dtype=dtype, max_shard_size=max_shard_size, force=force, command=words)
     found = find_source(text, name=name)
-    return convert(found, local_path(found), None if out is None else Path(out), options, _talk())
+    return convert_source(found, None if out is None else Path(out), options, _talk())
 
 
 def verify_checkpoint(

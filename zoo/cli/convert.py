@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import architecture, size
 from zoo.cli.output import Output
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.convert.run import Options
 
 EXAMPLES = """\
 examples:
@@ -22,7 +25,7 @@ the result is printed on stdout."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", nargs="+", help="what to convert")
+    parser.add_argument("source", metavar="SOURCE", nargs="*", help="what to convert")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to make (the cache)")
     parser.add_argument(
         "--dtype",
@@ -39,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE.json",
         help="for weights without a configuration: open_clip's architecture",
     )
+    parser.add_argument("--all", action="store_true", help="every model of the zoo")
+    parser.add_argument("--revision", metavar="SHA", help="a commit, branch or tag of the hub's")
     parser.add_argument("--id", metavar="NAME", help="what the model is called")
     parser.add_argument(
         "--trust",
@@ -52,11 +57,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from zoo.convert.run import Options, convert
-    from zoo.convert.source import find_source
+    from zoo.convert.run import Options
+    from zoo.manifest import registry
 
     out = Output(args)
-    if len(args.source) > 1 and (args.out or args.id):
+    if args.all == bool(args.source):
+        raise UsageError("name a SOURCE, or several, or --all")
+    sources = [manifest.id for manifest in registry().manifests] if args.all else args.source
+    if len(sources) > 1 and (args.out or args.id):
         raise UsageError("--out and --id are for one SOURCE")
     options = Options(
         dtype=args.dtype,
@@ -66,15 +74,49 @@ def run(args: argparse.Namespace) -> int:
         trust=args.trust,
         allow_nonfinite=args.allow_nonfinite,
         force=args.force,
-        command=("zoo", *sys.argv[1:]),
+        command=args.command,
     )
-    folders = []
-    for text in args.source:
-        source = find_source(text, name=args.id)
-        folders.append(convert(source, source.path, args.out, options, out))
-    if out.json:
-        out.document({"folders": [str(folder) for folder in folders]})
-    else:
-        for folder in folders:
+    if len(sources) == 1:
+        folder = _convert(sources[0], args, options, out)
+        if out.json:
+            out.document({"folders": [str(folder)]})
+        else:
             out.data(str(folder))
-    return 0
+        return 0
+    return _convert_all(sources, args, options, out)
+
+
+def _convert(text: str, args: argparse.Namespace, options: Options, out: Output) -> Path:
+    from zoo.convert.obtain import convert_source
+    from zoo.convert.source import find_source
+
+    source = find_source(text, name=args.id)
+    return convert_source(source, args.out, options, out, revision=args.revision)
+
+
+def _convert_all(
+    sources: list[str], args: argparse.Namespace, options: Options, out: Output
+) -> int:
+    """One after the other, past failures; the exit code is the first failure's."""
+    folders: dict[str, Path] = {}
+    failures: dict[str, ZooError] = {}
+    for text in sources:
+        try:
+            folders[text] = _convert(text, args, options, out)
+        except ZooError as error:
+            failures[text] = error
+            out.say(f"{text}: {error.name}: {error}")
+    if out.json:
+        out.document(
+            {
+                "folders": [str(folder) for folder in folders.values()],
+                "failed": {text: error.name for text, error in failures.items()},
+            }
+        )
+    else:
+        for folder in folders.values():
+            out.data(str(folder))
+        out.say("")
+        for text in sources:
+            out.say(f"{'converted' if text in folders else failures[text].name:<10} {text}")
+    return next((error.exit_code for error in failures.values()), 0)

@@ -79,7 +79,9 @@ def _show(document: dict[str, Any], out: Output) -> None:
     out.data(f"\nPaddle will run with {runtime['threads']} threads, and with:")
     table = Table(box=None, pad_edge=False, show_header=False)
     for setting in runtime["settings"]:
-        table.add_row(setting["name"], setting["value"] or "-", setting["origin"], setting["reason"])
+        table.add_row(
+            setting["name"], setting["value"] or "-", setting["origin"], setting["reason"]
+        )
     out.table(table)
     free = document["cache"]["free_bytes"] / 1e9
     out.data(f"\ncache: {document['cache']['folder']}, {free:.1f} GB free")

@@ -1,7 +1,8 @@
-"""From a source to what can be opened: a path on this disk, or a converted folder."""
+"""From what a user names to files on this disk: downloaded, or converted, where that is needed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from zoo import cache
@@ -10,6 +11,42 @@ from zoo.convert.run import Options, convert
 from zoo.convert.select import is_converted
 from zoo.convert.source import Source, find_source
 from zoo.talk import Talk
+
+
+def convert_source(
+    source: Source, out: Path | None, options: Options, talk: Talk, *, revision: str | None = None
+) -> Path:
+    """Converts a source, which is downloaded first where it is not on this disk.
+
+    Args:
+        source: what to convert.
+        out: the folder to make; None: the cache.
+        options: what the user chose.
+        talk: progress.
+        revision: a commit, branch or tag of the repository; None: what the manifest pins, or the
+            main branch's commit, which is recorded.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ZooError: of every kind; nothing half made is left behind.
+    """
+    if source.path is not None:
+        return convert(source, source.path, out, options, talk)
+    from zoo.hub.download import fetch
+
+    assert source.repo is not None
+    fetched = fetch(
+        source.repo,
+        revision=revision,
+        manifest=source.manifest,
+        family=options.family,
+        talk=talk,
+    )
+    source = replace(source, commit=fetched.commit)
+    options = replace(options, family=fetched.family)
+    return convert(source, fetched.folder, out, options, talk)
 
 
 def converted_folder(text: str, talk: Talk) -> Path:
@@ -25,8 +62,7 @@ def converted_folder(text: str, talk: Talk) -> Path:
         folders = cache.converted(source.id)
         if folders:
             return min(folders, key=_is_cast)
-    options = Options(command=("zoo", "convert", text))
-    return convert(source, local_path(source), None, options, talk)
+    return convert_source(source, None, Options(command=("zoo", "convert", text)), talk)
 
 
 def _is_cast(folder: Path) -> bool:

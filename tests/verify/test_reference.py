@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from zoo import data
 from zoo.errors import ConfigError, FormatError, NotFoundError
 from zoo.verify.goldens import Taps, open_taps
 from zoo.verify.probe import load_probe
+from zoo.verify.reference.__main__ import main
 from zoo.verify.reference.double import double_precision
 from zoo.verify.reference.libraries import open_clip, torch
 from zoo.verify.reference.model import load
@@ -163,6 +165,15 @@ def test_an_architecture_and_a_file_make_the_same_model(tmp_path: Path) -> None:
         assert torch.equal(bare.model.state_dict()[name], value), name
 
 
+def test_torchs_older_format_is_read_too(tmp_path: Path) -> None:
+    (tmp_path / "open_clip_config.json").write_bytes((TINY / "open_clip_config.json").read_bytes())
+    exact = load(ModelRequest(folder=str(TINY), dtype="keep")).model.state_dict()
+    legacy = tmp_path / "open_clip_pytorch_model.bin"
+    torch.save(exact, legacy, _use_new_zipfile_serialization=False)
+    found = load(ModelRequest(folder=str(tmp_path), dtype="keep")).model.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in exact.items())
+
+
 def test_what_is_missing_or_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"open_clip_config\.json"):
         load(ModelRequest(folder=str(tmp_path), dtype="keep"))
@@ -204,15 +215,6 @@ def test_equal_scores_go_to_the_lowest_index(tmp_path: Path) -> None:
     assert np.load(tmp_path / "scores.npy").shape == (3, 3)
 
 
-def run(request: Path, *, without: str | None = None) -> subprocess.CompletedProcess[str]:
-    block = f"import sys; sys.modules[{without!r}] = None; " if without else "import sys; "
-    code = (
-        f"{block}sys.argv = ['', {str(request)!r}]; "
-        "import runpy; runpy.run_module('zoo.verify.reference', run_name='__main__')"
-    )
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-
 def test_the_process_answers_offline_and_tells_how_far_it_is(tmp_path: Path) -> None:
     request = {
         "folder": str(TINY),
@@ -226,7 +228,11 @@ def test_the_process_answers_offline_and_tells_how_far_it_is(tmp_path: Path) -> 
         "taps": True,
     }
     (tmp_path / "request.json").write_text(json.dumps(request))
-    child = run(tmp_path / "request.json")
+    child = subprocess.run(
+        [sys.executable, "-m", "zoo.verify.reference", tmp_path / "request.json"],
+        capture_output=True,
+        text=True,
+    )
     assert (child.returncode, child.stderr) == (0, "")
     lines = [json.loads(line) for line in child.stdout.splitlines()]
     assert lines[-1] == {"stage": "reference", "done": 20, "of": 20}
@@ -237,31 +243,49 @@ def test_the_process_answers_offline_and_tells_how_far_it_is(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("without", "change", "code", "said"),
+    ("change", "code", "said"),
     [
-        (None, {"folder": "absent"}, 6, "zoo: NOTFOUND: the reference's model is not there"),
-        (None, {"dtype": "float8"}, 2, "zoo: USAGE: not a request to the reference"),
-        ("open_clip", {}, 6, "zoo: NOTFOUND: open_clip is not installed"),
-        ("torch", {}, 6, "zoo: NOTFOUND: torch is not installed"),
+        ({"folder": "absent"}, 6, "zoo: NOTFOUND: the reference's model is not there"),
+        ({"dtype": "float8"}, 2, "zoo: USAGE: not a request to the reference"),
+        ({"images": ["a.png"]}, 6, "zoo: NOTFOUND: a picture is not there (a.png)"),
     ],
 )
 def test_a_failure_is_one_line_and_an_exit_code(
-    tmp_path: Path, without: str | None, change: dict[str, str], code: int, said: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
+    code: int,
+    said: str,
 ) -> None:
-    request = {"folder": str(TINY), "dtype": "keep", "images": [], "texts": [], "out": "out"}
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    request = {"folder": str(TINY), "dtype": "keep", "images": [], "texts": []}
+    request["out"] = str(tmp_path / "out")
     (tmp_path / "request.json").write_text(json.dumps({**request, **change}))
-    child = run(tmp_path / "request.json", without=without)
-    assert child.returncode == code
-    assert child.stderr.startswith(said)
-    assert child.stderr.count("\n") == 1
+    assert main([str(tmp_path / "request.json")]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(said)
+    assert printed.err.count("\n") == 1
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    monkeypatch.delitem(sys.modules, "zoo.verify.reference.libraries")
+    with pytest.raises(NotFoundError, match="open_clip is not installed") as caught:
+        importlib.import_module("zoo.verify.reference.libraries")
+    assert "[reference]" in str(caught.value.remedy)
 
 
 def test_the_shim_answers_to_one_failure_only(monkeypatch: pytest.MonkeyPatch) -> None:
     shim = sys.modules[import_torchvision.__module__]
+    tried: list[str] = []
 
     def fail(name: str) -> None:
+        tried.append(name)
         raise RuntimeError("operator torchvision::roi_align does not exist")
 
     monkeypatch.setattr(shim, "import_module", fail)
     with pytest.raises(RuntimeError, match="roi_align"):
         import_torchvision()
+    assert tried == ["torchvision"]

@@ -13,6 +13,7 @@ __all__ = ["open_clip", "torch", "torchvision_shimmed"]
 
 try:
     import torch
+    import torch.utils.serialization  # torch imports it only when asked
 
     torchvision_shimmed = import_torchvision()  # before open_clip, which imports it too
     import open_clip

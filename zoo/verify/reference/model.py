@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,16 @@ def load(request: ModelRequest) -> Reference:
     if request.folder is not None:
         name, weights = f"local-dir:{request.folder}", None
         needed = Path(request.folder, "open_clip_config.json")
+        pickles = list(needed.parent.glob("*.bin"))
     else:
         # As an absolute path, or open_clip could take it for the tag of a download.
         needed = Path(str(request.weights)).absolute()
         name, weights = str(request.arch), str(needed)
+        pickles = [needed]
     if not needed.is_file():
         raise NotFoundError("the reference's model is not there", where=needed)
+    # Unmapped, the weights are in memory twice while they load. torch maps zip files alone.
+    torch.utils.serialization.config.load.mmap = all(map(zipfile.is_zipfile, pickles))
     try:
         model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=weights)
     except (RuntimeError, ValueError) as error:

@@ -1,0 +1,122 @@
+"""Fixtures that tests of every part share."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import strategies as st
+
+from zoo import data
+from zoo.cli import main
+from zoo.spec import (
+    ACTIVATIONS,
+    INTERPOLATIONS,
+    RESIZES,
+    CLIPSpec,
+    PreprocessSpec,
+    TextSpec,
+    VisionSpec,
+)
+from zoo.talk import Silence, Talk
+
+
+@pytest.fixture(autouse=True)
+def zoo_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own for every test, so that none sees the user's."""
+    home = tmp_path / "zoo-home"
+    monkeypatch.setenv("ZOO_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Path:
+    """The folder of the bundled checkpoint, as open_clip saved it."""
+    return data.path("tiny")
+
+
+@pytest.fixture(scope="session")
+def silence() -> Talk:
+    return Silence()
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run_zoo(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ran]]:
+    """Runs ``zoo`` with the given words in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run(*argv: object) -> Ran:
+        capsys.readouterr()
+        code = main([str(word) for word in argv])
+        return Ran(code, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def specs() -> st.SearchStrategy[CLIPSpec]:
+    """Small specifications in which all widths may differ."""
+    sizes = st.integers(1, 3)
+    numbers = st.floats(0.0, 1.0, exclude_max=True)
+    layer_scales = st.none() | numbers
+    sides = st.tuples(st.integers(1, 40), st.integers(1, 40))
+    colours = st.tuples(numbers, numbers, numbers)
+
+    def tower(heads: int, head_width: int, activation: str) -> dict[str, st.SearchStrategy[Any]]:
+        return {
+            "width": st.just(heads * head_width),
+            "heads": st.just(heads),
+            "layers": sizes,
+            "mlp_width": st.integers(1, 40),
+            "activation": st.just(activation),
+            "norm_eps": numbers,
+            "layer_scale": layer_scales,
+        }
+
+    @st.composite
+    def draw_spec(draw: st.DrawFn) -> CLIPSpec:
+        activation = draw(st.sampled_from(ACTIVATIONS))
+        image_size = draw(sides)
+        vision = st.builds(
+            VisionSpec,
+            **tower(draw(sizes), draw(sizes), activation),
+            image_size=st.just(image_size),
+            patch_size=sides,
+            ln_pre=st.booleans(),
+            patch_dropout=numbers,
+        )
+        text = st.builds(
+            TextSpec,
+            **tower(draw(sizes), draw(sizes), activation),
+            context_length=st.integers(1, 9),
+            vocab_size=st.integers(1, 9),
+        )
+        preprocess = st.builds(
+            PreprocessSpec,
+            size=st.just(image_size),
+            mean=colours,
+            std=colours,
+            interpolation=st.sampled_from(INTERPOLATIONS),
+            resize=st.sampled_from(RESIZES),
+            fill=st.integers(0, 255),
+        )
+        return CLIPSpec(
+            embed_dim=draw(st.integers(1, 9)),
+            vision=draw(vision),
+            text=draw(text),
+            preprocess=draw(preprocess),
+        )
+
+    return draw_spec()

@@ -59,7 +59,8 @@ class Tokenizer:
             UsageError: a text is not a str, or the context length is not positive.
         """
         length = self.context_length if context_length is None else _positive(context_length)
-        texts = [texts] if isinstance(texts, str) else texts
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
+            texts = [texts]
         rows = np.zeros((len(texts), length), dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
             ids = [bpe.START, *self.encode(text), bpe.END]

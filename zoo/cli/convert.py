@@ -36,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-shard-size", type=size, metavar="SIZE", help="split into files of at most 5GB, ..."
     )
-    parser.add_argument("--from", dest="family", choices=("open_clip",), help="the format to take")
+    parser.add_argument(
+        "--from", dest="family", choices=("open_clip", "hf"), help="the format to take"
+    )
     parser.add_argument(
         "--arch",
         metavar="NAME|FILE.json",

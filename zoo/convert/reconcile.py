@@ -5,30 +5,38 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from zoo.convert.stated import Stated
 from zoo.errors import ConfigError, UsageError
 from zoo.manifest import Manifest, registry
 from zoo.spec import CLIPSpec
 
 
-def reconcile(spec: CLIPSpec, manifest: Manifest | None, *, trust: str | None) -> CLIPSpec:
-    """The specification to convert by.
+def reconcile(stated: Stated, manifest: Manifest | None, *, trust: str | None) -> CLIPSpec:
+    """The specification to convert by. What the file has no word for is the manifest's to say.
 
     Args:
-        spec: the file's.
+        stated: the file's.
         manifest: the zoo's entry, where there is one.
         trust: ``file`` or ``manifest``: whose word counts where they differ.
 
     Raises:
-        ConfigError: they differ in something that changes a number, and nobody has decided.
+        ConfigError: they differ in something that changes a number, and nobody has decided; or
+            nobody says which activation it is.
         UsageError: ``trust`` names the manifest of a model that has none.
     """
     if manifest is None:
         if trust == "manifest":
             raise UsageError("--trust manifest: this model is not in the zoo and has no manifest")
-        return spec
-    contested = manifest.quick_gelu == "from-file"
-    file_says = any(t.activation == "quick_gelu" for t in (spec.vision, spec.text) if t is not None)
-    claimed = registry().spec(manifest, quick_gelu=file_says if contested else None)
+        if "vision.activation" in stated.unsaid:
+            raise ConfigError(
+                "nothing says which activation the image tower has",
+                where=stated.files[0],
+                remedy="Say it with --arch: open_clip's name of the architecture, which ends in "
+                "-quickgelu for quick_gelu; or, for a model of the zoo, with --id.",
+            )
+        return stated.spec
+    claimed = _claimed(stated, manifest)
+    spec = stated.completed(claimed)
     differences = [
         f"  {field}: the file says {ours}, the manifest {theirs}"
         for field, ours, theirs in _differences(asdict(spec), asdict(claimed), "")
@@ -41,6 +49,15 @@ def reconcile(spec: CLIPSpec, manifest: Manifest | None, *, trust: str | None) -
         f"the configuration contradicts the manifest of {manifest.id}",
         remedy="\n".join([*differences, "Decide with --trust file or --trust manifest."]),
     )
+
+
+def _claimed(stated: Stated, manifest: Manifest) -> CLIPSpec:
+    """The manifest's specification, with the file's activation where that is contested."""
+    if manifest.quick_gelu != "from-file" or "vision.activation" in stated.unsaid:
+        return registry().spec(manifest)
+    towers = (stated.spec.vision, stated.spec.text)
+    quick_gelu = any(tower.activation == "quick_gelu" for tower in towers if tower is not None)
+    return registry().spec(manifest, quick_gelu=quick_gelu)
 
 
 def _differences(ours: Any, theirs: Any, field: str) -> list[tuple[str, Any, Any]]:

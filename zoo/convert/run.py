@@ -88,6 +88,8 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
             f"{source.id}: {opened.format.name}, {len(job.tensors)} tensors, "
             f"{job.nbytes / 1e9:.2f} GB"
         )
+        for other in opened.others:
+            talk.say(f"{other}'s files are there too; --from {other} takes them")
         digests = None
         if out is None:
             with talk.progress("reading", opened.nbytes, unit="B") as advance:
@@ -133,7 +135,7 @@ def _is_there(out: Path, job: _Job, talk: Talk) -> bool:
 
 
 def _plan(source: Source, opened: Opened, options: Options) -> _Job:
-    spec = reconcile(opened.spec, source.manifest, trust=options.trust)
+    spec = reconcile(opened.stated, source.manifest, trust=options.trust)
     plan = plan_for(opened, spec)
     return _Job(
         source=source,

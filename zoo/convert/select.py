@@ -8,9 +8,10 @@ from pathlib import Path
 
 from zoo.convert.readers import Checkpoint, open_checkpoint
 from zoo.convert.readers.layout import shown
+from zoo.convert.stated import CONFIGS, Stated, read_stated
 from zoo.convert.tables import Format, recognise
 from zoo.errors import FormatError, NotFoundError, UsageError
-from zoo.spec import CLIPSpec, native, open_clip
+from zoo.spec import CLIPSpec, native
 from zoo.spec.fields import read_json_object
 
 # Per family, in the order of preference; each may also be sharded, with NAME.index.json.
@@ -20,9 +21,13 @@ WEIGHTS = {
         "open_clip_pytorch_model.safetensors",
         "open_clip_pytorch_model.bin",
     ),
+    "hf": ("model.safetensors", "pytorch_model.bin"),
 }
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
-ACCEPTED = "zoo reads open_clip checkpoints (.safetensors, .bin, .pt)"
+ACCEPTED = (
+    "zoo reads CLIP checkpoints of open_clip and of Hugging Face transformers (.safetensors, "
+    ".bin, .pt)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +36,17 @@ class Opened:
 
     checkpoint: Checkpoint
     format: Format
-    spec: CLIPSpec
-    config: Path | None  # None: the specification came from the caller
+    stated: Stated
+    others: tuple[str, ...]  # families that lie in the same folder and were not taken
+
+    @property
+    def spec(self) -> CLIPSpec:
+        return self.stated.spec
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Everything that was read, configuration first."""
-        return (*(() if self.config is None else (self.config,)), *self.checkpoint.files)
+        return (*self.stated.files, *self.checkpoint.files)
 
     @property
     def nbytes(self) -> int:
@@ -51,12 +60,12 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
     Args:
         path: a folder in a known format, or one weight file or index.
         family: the family to take where a folder holds several; None: the first that is there.
-        spec: what the weights are, for a file without a configuration (``--arch``).
+        spec: what the weights are, as far as no configuration says it (``--arch``).
 
     Raises:
         NotFoundError: no weights, or no configuration, are there.
-        UsageError: several weight files and no way to choose; a specification that is missing or
-            one too many.
+        UsageError: several weight files and no way to choose; weights of another family than the
+            one asked for; a specification that is missing or one too many.
         FormatError: the weights are no CLIP that zoo knows.
     """
     weights = find_weights(path, family) if path.is_dir() else path
@@ -70,29 +79,35 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
                 where=weights,
                 remedy=ACCEPTED,
             )
-        spec, config = _specification(weights, spec)
+        if family not in (None, form.family):
+            raise UsageError(f"by its tensors this is {form.name}, not {family}", where=weights)
+        stated = _stated(weights, form.family, spec)
         stack.pop_all()  # from here on the caller closes it
-        return Opened(checkpoint=checkpoint, format=form, spec=spec, config=config)
+    others = (name for name in WEIGHTS if name != form.family and _named(weights.parent, name))
+    return Opened(checkpoint=checkpoint, format=form, stated=stated, others=tuple(others))
 
 
-def _specification(weights: Path, given: CLIPSpec | None) -> tuple[CLIPSpec, Path | None]:
-    """What the weights compute, and the file that says so; None where the caller does."""
-    config = weights.parent / open_clip.CONFIG_NAME
-    if config.is_file():
-        if given is not None:
+def _stated(weights: Path, family: str, given: CLIPSpec | None) -> Stated:
+    """What the weights compute, by their configuration and by the caller."""
+    stated = read_stated(family, weights.parent)
+    if stated is not None and given is not None:
+        if not stated.unsaid:
             raise UsageError(
-                f"{config.name} says what these weights are; --arch is for weights without one",
-                where=config,
+                f"{stated.files[0].name} says what these weights are; --arch is for weights "
+                "without one",
+                where=stated.files[0],
             )
-        return open_clip.read(config), config
+        return Stated(spec=stated.completed(given), files=stated.files)
+    if stated is not None:
+        return stated
     if given is None:
         raise UsageError(
-            f"{weights.name} has no {config.name} beside it",
+            f"{weights.name} has no {CONFIGS[family][0]} beside it",
             where=weights.parent,
             remedy="Name the architecture: --arch ViT-B-32 (as open_clip calls it), or a JSON "
             "file with open_clip's model configuration.",
         )
-    return given, None
+    return Stated(spec=given)
 
 
 def find_weights(folder: Path, family: str | None) -> Path:
@@ -102,15 +117,14 @@ def find_weights(folder: Path, family: str | None) -> Path:
         NotFoundError: there is none.
         UsageError: there are several of names that say nothing.
     """
-    for names in WEIGHTS.values() if family is None else (WEIGHTS[family],):
-        for name in names:
-            for candidate in (folder / name, folder / f"{name}.index.json"):
-                if candidate.is_file():
-                    return candidate
     if is_converted(folder):
         raise UsageError("this folder is a converted checkpoint already", where=folder)
+    for name in WEIGHTS if family is None else (family,):
+        found = _named(folder, name)
+        if found is not None:
+            return found
     others = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file())
-    if len(others) == 1 and family is None:
+    if len(others) == 1:
         return others[0]
     if others:
         raise UsageError(
@@ -119,6 +133,12 @@ def find_weights(folder: Path, family: str | None) -> Path:
             remedy="Name one of them instead of the folder.",
         )
     raise NotFoundError("no weights are here", where=folder, remedy=ACCEPTED)
+
+
+def _named(folder: Path, family: str) -> Path | None:
+    """The preferred file among those that are named as the family names its weights."""
+    names = (name + suffix for name in WEIGHTS[family] for suffix in ("", ".index.json"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def is_converted(folder: Path) -> bool:

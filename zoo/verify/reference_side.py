@@ -114,9 +114,8 @@ def _folder_for_open_clip(
     folder = work / "open_clip"
     folder.mkdir()
     custom_text = record.source.format == OPEN_CLIP_CUSTOM_TEXT.name
-    own = opened.config if opened and opened.config and opened.spec == spec else None
-    if own is not None:
-        shutil.copyfile(own, folder / open_clip.CONFIG_NAME)
+    if opened and opened.stated.files and opened.spec == spec:
+        shutil.copyfile(opened.stated.files[0], folder / open_clip.CONFIG_NAME)
     else:
         config = open_clip.dump(spec)
         config["model_cfg"]["custom_text"] = custom_text

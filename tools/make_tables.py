@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.manifest import Manifest, registry
+from zoo.manifest.entry import Claim
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- tables: made by tools/make_tables.py -->", "<!-- end of tables -->"
@@ -33,8 +35,8 @@ def _table(family: str, members: list[Manifest]) -> str:
         "|---|---:|---:|---:|---:|---|",
     ]
     for m in members:
-        params = _figure(next((c for c in m.claims.params if c.source == SEED), None), m.disputed_params())
-        claimed = _figure(next((c for c in m.claims.top1 if c.source == SEED), None), m.disputed_top1())
+        params = _seeds_figure(m.claims.params, m.disputed_params())
+        claimed = _seeds_figure(m.claims.top1, m.disputed_top1())
         upstream = "" if m.judged_claim is None else str(m.judged_claim)
         link = f"[`{m.id}`](https://huggingface.co/{m.source.hub})"
         lines.append(
@@ -43,7 +45,9 @@ def _table(family: str, members: list[Manifest]) -> str:
     return "\n".join(lines)
 
 
-def _figure(claim: object, disputed: tuple[object, ...]) -> str:
+def _seeds_figure(claims: Sequence[Claim], disputed: Sequence[Claim]) -> str:
+    """What the seed's table says, with a star where that is disputed."""
+    claim = next((claim for claim in claims if claim.source == SEED), None)
     return "" if claim is None else f"{'*' if claim in disputed else ''}{claim}"
 
 

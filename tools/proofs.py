@@ -3,8 +3,8 @@
     python -m tools.proofs                     # the four common ones
     python -m tools.proofs ViT-g-14 ViT-bigG-14
 
-Each model is made and saved by open_clip itself, converted from .bin and from safetensors, and climbs
-the ladder to the pipeline rung. Figures go to docs/proofs.md, one row per model; what a step no
+Each model is made and saved by open_clip itself, converted from .bin and from safetensors, and
+climbs the ladder to the pipeline rung. Figures go to docs/proofs.md, one row per model; what a step no
 longer needs is deleted as it goes. The largest needs 24 GiB of memory and 35 GB of disk.
 """
 
@@ -34,7 +34,10 @@ import safetensors.torch
 name, folder = sys.argv[1], Path(sys.argv[2])
 torch.manual_seed(0)
 model = open_clip.create_model(name)
-config = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": model.visual.preprocess_cfg}
+config = {
+    "model_cfg": open_clip.get_model_config(name),
+    "preprocess_cfg": model.visual.preprocess_cfg,
+}
 for kind in ("bin", "safetensors"):
     (folder / kind).mkdir(parents=True)
     (folder / kind / "open_clip_config.json").write_text(json.dumps(config))

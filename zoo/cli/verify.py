@@ -112,10 +112,12 @@ def show_result(result: Result, out: Output) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from zoo.verify.outcome import in_short
+
     out.data(f"\n{result.evidence.subject.id}  ({result.folder})")
     table = Table(box=None, pad_edge=False, show_header=False)
     for rung in result.evidence.rungs:
-        told = rung.reason or _in_short(rung.figures)
+        told = rung.reason or in_short(rung.figures)
         table.add_row(str(rung.number), rung.name, MARKS[rung.status], escape(told))
     out.table(table)
     if result.controls:
@@ -123,23 +125,12 @@ def show_result(result: Result, out: Output) -> None:
         table = Table(box=None, pad_edge=False, show_header=False)
         for control in result.controls:
             by = f"by {control.rung}" if control.caught else control.reason
-            factor = "" if control.factor is None else f"{control.factor:,.4g} x the bound"
+            exact = control.reason.partition(";")[0]  # what must be equal has no factor
+            factor = exact if control.factor is None else f"{control.factor:,.3g} x the bound"
             mark = "[green]caught[/]" if control.caught else "[red]MISSED[/]"
             table.add_row("", control.name, mark, escape(by), factor)
         out.table(table)
     out.data(f"status: {result.status}")
-
-
-def _in_short(figures: dict[str, Any]) -> str:
-    """A rung's figures on one line; tables are for the report."""
-    shown = {key: value for key, value in figures.items() if not isinstance(value, dict | list)}
-    return ", ".join(f"{key} {_number(value)}" for key, value in shown.items())
-
-
-def _number(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def result_document(result: Result) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +20,18 @@ class Outcome:
     bounds: dict[str, Any] = field(default_factory=dict)
     measured_on: MeasuredOn | None = None
     layers: tuple[LayerError, ...] = ()  # for the report's plot; the figures say it in short
+
+
+def in_short(figures: Mapping[str, Any]) -> str:
+    """Figures on one line, for people; what is a table in itself is left out."""
+    shown = {key: value for key, value in figures.items() if not isinstance(value, dict | list)}
+    return ", ".join(f"{key} {_number(value)}" for key, value in shown.items())
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def passed(figures: dict[str, Any], **more: Any) -> Outcome:

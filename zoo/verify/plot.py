@@ -35,14 +35,17 @@ def plot_layers(layers: Sequence[LayerError]) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="relative error per layer">',
         *_axis(low, high, y),
         f'<polygon class="band" points="{_points(band)}"/>',
-        _line("reference", [(x(i), y(layer.reference)) for i, layer in enumerate(layers)]),
-        _line("ours", [(x(i), y(layer.ours)) for i, layer in enumerate(layers)]),
+        *(
+            _line(name, [(x(i), y(getattr(layers[i], name))) for i in places])
+            for places in _towers(layers).values()
+            for name in ("reference", "ours")
+        ),
         *(
             f'<circle class="{"in" if layer.inside else "out"}" cx="{x(i):.1f}" '
             f'cy="{y(layer.ours):.1f}" r="3"><title>{escape(_label(layer))}</title></circle>'
             for i, layer in enumerate(layers)
         ),
-        *_towers(layers, x),
+        *_labels(layers, x),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -66,24 +69,33 @@ def _axis(low: int, high: int, y: Callable[[float], float]) -> list[str]:
     return lines
 
 
-def _towers(layers: Sequence[LayerError], x: Callable[[int], float]) -> list[str]:
-    """The towers' names below their layers, and a tick under every block that has room."""
+def _towers(layers: Sequence[LayerError]) -> dict[str, list[int]]:
+    """The places of each tower's layers; lines do not run from one to the next."""
+    towers: dict[str, list[int]] = {}
+    for place, layer in enumerate(layers):
+        towers.setdefault(layer.layer.partition(".")[0], []).append(place)
+    return towers
+
+
+NAMES = {"visual": "image tower", "text": "text tower", "logits": "logits"}
+
+
+def _labels(layers: Sequence[LayerError], x: Callable[[int], float]) -> list[str]:
+    """The towers' names below their layers, and an edge where each begins."""
     labels = []
-    for tower, name in (("visual", "image tower"), ("text", "text tower"), ("logits", "logits")):
-        places = [i for i, layer in enumerate(layers) if layer.layer.partition(".")[0] == tower]
-        if places:
-            middle = (x(places[0]) + x(places[-1])) / 2
-            anchor = "end" if tower == "logits" else "middle"
-            middle = WIDTH - RIGHT if tower == "logits" else middle
+    for tower, places in _towers(layers).items():
+        last = places[-1] == len(layers) - 1 and len(places) == 1
+        middle = WIDTH - RIGHT if last else (x(places[0]) + x(places[-1])) / 2
+        anchor = "end" if last else "middle"
+        labels.append(
+            f'<text x="{middle:.1f}" y="{HEIGHT - 12}" text-anchor="{anchor}">{NAMES[tower]}</text>'
+        )
+        if places[0]:
+            edge = (x(places[0]) + x(places[0] - 1)) / 2
             labels.append(
-                f'<text x="{middle:.1f}" y="{HEIGHT - 12}" text-anchor="{anchor}">{name}</text>'
+                f'<line class="grid" x1="{edge:.1f}" x2="{edge:.1f}" y1="{TOP}" '
+                f'y2="{HEIGHT - BOTTOM}"/>'
             )
-            edge = (x(places[0]) + x(max(places[0] - 1, 0))) / 2
-            if places[0]:
-                labels.append(
-                    f'<line class="grid" x1="{edge:.1f}" x2="{edge:.1f}" y1="{TOP}" '
-                    f'y2="{HEIGHT - BOTTOM}"/>'
-                )
     return labels
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from zoo.files import write_atomic
 from zoo.verify.evidence import Rung
+from zoo.verify.outcome import in_short
 from zoo.verify.plot import plot_layers
 from zoo.verify.run import Result
 
@@ -24,7 +24,8 @@ h1 { font-size: 1.5rem; margin-bottom: 0; overflow-wrap: anywhere; } h2 { font-s
 .verdict { font-size: 1.25rem; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+td span { white-space: nowrap; }
 .pass, .caught { color: var(--good); } .fail, .missed { color: var(--bad); font-weight: 600; }
 .not-run { color: var(--wait); }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--soft); }
@@ -91,22 +92,14 @@ def _section(result: Result) -> str:
 
 def _rung(rung: Rung) -> list[str]:
     on = "" if rung.measured_on is None else f"on {rung.measured_on.name}"
-    told = [escape(text) for text in (rung.reason, _in_short(rung.figures), on) if text]
+    told = [escape(text) for text in (rung.reason, in_short(rung.figures), on) if text]
     return [
         str(rung.number),
         escape(rung.name),
         _word(rung.status),
         "<br>".join(told),
-        escape(_in_short(rung.bounds)),
+        escape(in_short(rung.bounds)),
     ]
-
-
-def _in_short(figures: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in figures.items()
-        if not isinstance(value, dict | list)
-    )
 
 
 def _word(word: str) -> str:

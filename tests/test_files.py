@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import files
+from zoo.errors import AccessError, DiskError, PathError, ZooError
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fill(target: Path, text: str, *, replace: bool = False) -> None:
+    with files.new_folder(target, replace=replace) as folder:
+        (folder / "file").write_text(text)
+
+
+def test_one_document_has_one_text() -> None:
+    a, b = {"b": [1.5, "é"], "a": None}, {"a": None, "b": [1.5, "é"]}
+    assert files.canonical_json(a) == files.canonical_json(b) == '{"a":null,"b":[1.5,"é"]}'.encode()
+    assert files.pretty_json(a) == files.pretty_json(b)
+    assert files.pretty_json(a).endswith(b"\n")
+    assert json.loads(files.pretty_json(a)) == a
+
+
+@pytest.mark.parametrize("text_of", [files.canonical_json, files.pretty_json])
+def test_what_is_not_json_is_not_written(text_of: object) -> None:
+    assert callable(text_of)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        text_of({"a": float("nan")})
+
+
+def test_a_digest_covers_every_byte_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    data = os.urandom(64) * (files.CHUNK // 64) + b"end"
+    path.write_bytes(data)
+    steps: list[int] = []
+    assert files.sha256_file(path, steps.append) == hashlib.sha256(data).hexdigest()
+    assert sum(steps) == len(data)
+    assert len(steps) == 2
+
+
+def test_a_document_s_own_digest_is_not_part_of_it() -> None:
+    document = {"a": 1, "digest": "old"}
+    assert files.self_digest(document) == hashlib.sha256(b'{"a":1}').hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.EACCES, AccessError, "no permission"),
+        (errno.EROFS, AccessError, "no permission"),
+        (errno.ENOSPC, DiskError, "the disk is full"),
+        (errno.EFBIG, DiskError, "the disk is full"),
+        (errno.EIO, DiskError, "reading or writing failed"),
+    ],
+)
+def test_the_system_s_refusals_have_names(number: int, kind: type[ZooError], said: str) -> None:
+    error = files.as_zoo_error(OSError(number, os.strerror(number)), Path("x"))
+    assert type(error) is kind
+    assert said in error.what
+    assert error.where == "x"
+
+
+def test_too_little_space_is_found_before_the_first_byte(tmp_path: Path) -> None:
+    files.check_space(tmp_path, 1)
+    with pytest.raises(DiskError, match="are needed"):
+        files.check_space(tmp_path, 1 << 62)
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with files.new_folder(target, replace=False) as folder:
+        (folder / "file").write_text("new")
+        assert not target.exists()
+    assert content(target) == {"file": "new"}
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_folder_and_nothing_else(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
+    target = tmp_path / "out"
+    fill(target, "old")
+    with pytest.raises(failure), files.new_folder(target, replace=True) as folder:
+        (folder / "file").write_text("new")
+        raise failure
+    assert content(target) == {"file": "old"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DiskError, match="full") as caught,
+        files.new_folder(tmp_path / "out", replace=False),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.where == str(tmp_path / "out")
+    assert not names(tmp_path)
+
+
+def test_a_leftover_of_a_dead_process_goes(tmp_path: Path) -> None:
+    leftover = tmp_path / f".out{files.PARTIAL}"
+    (leftover / "folder").mkdir(parents=True)
+    (leftover / "half").write_text("half")
+    fill(tmp_path / "out", "new")
+    assert content(tmp_path / "out") == {"file": "new"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_an_empty_folder_is_no_obstacle(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    fill(target, "new")
+    assert content(target) == {"file": "new"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_is_there_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    fill(target, "old")
+    with pytest.raises(PathError, match="the output exists") as caught:
+        fill(target, "new")
+    assert "--force" in str(caught.value.remedy)
+    assert content(target) == {"file": "old"}
+    fill(target, "new", replace=True)
+    assert content(target) == {"file": "new"}
+
+
+def test_no_link_is_followed_and_no_file_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    (tmp_path / "file").write_text("old")
+    for name, said in (("link", "link"), ("dangling", "link"), ("file", "no folder")):
+        with pytest.raises(PathError, match=said):
+            fill(tmp_path / name, "new", replace=True)
+    assert (tmp_path / "file").read_text() == "old"
+    assert not names(tmp_path / "real")
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_refused(name: str) -> None:
+    with pytest.raises(PathError, match="a name of its own"):
+        files.check_target(Path(name), replace=True)
+
+
+@pytest.mark.parametrize("library", [object(), type("Old", (), {"renameat2": lambda *_: -1})()])
+def test_without_an_exchange_the_old_folder_steps_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: object
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
+    target = tmp_path / "out"
+    (tmp_path / ".out.old").mkdir()  # from a run that died at the worst moment
+    fill(target, "old")
+    fill(target, "new", replace=True)
+    assert content(target) == {"file": "new"}
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_replaced_folder_is_whole_at_every_moment(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    fill(target, "0")
+    done = threading.Event()
+    seen: set[str] = set()
+
+    def look() -> None:
+        while not done.is_set():
+            try:
+                seen.add((target / "file").read_text())
+            except OSError:
+                # Opened in the old folder just before it was removed: the path was there.
+                seen.add("gone" if not target.exists() else "")
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for number in range(50):
+        fill(target, str(number), replace=True)
+    done.set()
+    watcher.join()
+    assert "gone" not in seen
+    assert len(seen) > 1
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "out"
+    inside = 0
+    most = 0
+    waited: list[str] = []
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with files.locked(target, waited.append):
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0.0005)
+                inside -= 1
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert most == 1
+    assert set(waited) == {"another process is writing out; waiting"}
+    assert not names(target.parent)
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    code = (
+        "import sys, time, pathlib; from zoo.files import locked\n"
+        f"with locked(pathlib.Path({str(target)!r}), print):\n"
+        "    print('locked', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"locked\n"
+        holder.kill()
+    said: list[str] = []
+    with files.locked(target, said.append):
+        assert not said
+    assert not names(tmp_path)
+
+
+def test_a_lock_that_can_t_be_made_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match=r"Not a directory|File exists"):
+        files.locked(tmp_path / "file" / "out", print).__enter__()
+
+
+def test_a_small_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    files.write_atomic(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match="full"):
+        files.write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]

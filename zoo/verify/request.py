@@ -13,12 +13,13 @@ Rounding = Literal["keep", "float32", "float16", "bfloat16"]
 
 
 class ModelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which weights: a folder that open_clip reads, or a file and the architecture it is for.
+    """Which weights: a folder that ``library`` reads, or a file and open_clip's architecture.
 
     ``dtype`` is what every parameter is rounded to before it is widened to float32 again;
     ``keep`` computes with the file's own values.
     """
 
+    library: Literal["open_clip", "transformers"] = "open_clip"
     folder: str | None = None
     arch: str | None = None
     weights: str | None = None
@@ -27,10 +28,12 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         if (self.folder is None) == (self.arch is None or self.weights is None):
             raise ValueError("either `folder` or `arch` with `weights` names the model")
+        if self.library == "transformers" and self.folder is None:
+            raise ValueError("transformers reads a folder")
 
 
 class TapsRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Both towers on some inputs, layer by layer. Files in ``out``, one ``.npy`` per tensor::
+    """The towers on some inputs, layer by layer. Files in ``out``, one ``.npy`` per tensor::
 
         input.pixels                float32  [n, 3, height, width]
         input.tokens                int64    [m, length]
@@ -41,7 +44,8 @@ class TapsRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fields
         {p}/logits                  [n, m]   exp(logit_scale) * cosine
 
     ``p`` is ``f32``, and with ``float64`` also ``f64``: the same weights in double precision.
-    Without ``taps``, embed and blocks are left out.
+    Without ``taps``, embed and blocks are left out. A model of one tower has no logits, and of
+    the inputs what the tower takes.
     """
 
     task: Literal["taps"] = "taps"

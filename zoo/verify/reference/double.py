@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from zoo.verify.reference.interface import Reference
 from zoo.verify.reference.libraries import torch
-from zoo.verify.reference.model import Reference
 
 
 @contextmanager
 def double_precision(reference: Reference) -> Iterator[None]:
-    """Within, both towers of a float32 model take and return float64."""
-    model, transformers = reference.model, reference.transformers.values()
-    blocks = [block for transformer in transformers for block in transformer.resblocks]
-    in_blocks = {module for block in blocks for module in block.modules()}
-    outside = [module for module in model.modules() if module not in in_blocks]
-    # Embeddings stay: what is looked up in them is widened exactly, wherever it is widened.
+    """Within, the towers of a float32 model take and return float64."""
+    model = reference.model
+    whole = [
+        *reference.embeddings,
+        *(block for blocks in reference.blocks.values() for block in blocks),
+    ]
+    inside = {module for unit in whole for module in unit.modules()}
+    outside = [module for module in model.modules() if module not in inside]
+    # Bare tables stay: what is looked up in them is widened exactly, wherever it is widened.
     leaves = [
         module
         for module in outside
@@ -33,15 +36,15 @@ def double_precision(reference: Reference) -> Iterator[None]:
         for parameter in module.parameters(recurse=False)
     ]
     with ExitStack() as stack:
-        for module in (*blocks, *leaves):
+        for module in (*whole, *leaves):
             stack.callback(module.register_forward_pre_hook(_widen).remove)
             stack.callback(module.register_forward_hook(_narrow).remove)
         for parameter in bare:
             parameter.data = parameter.data.double()
             stack.callback(_narrow_parameter, parameter)
-        for transformer in transformers:
-            # open_clip casts embedded text to the type of the first block's weights, which is
-            # float32 as long as that block waits.
+        # open_clip casts embedded text to the type of the first block's weights, which is float32
+        # as long as that block waits.
+        for transformer in (m for m in outside if hasattr(m, "get_cast_dtype")):
             transformer.get_cast_dtype = lambda: torch.float64
             stack.callback(delattr, transformer, "get_cast_dtype")
         yield

@@ -1,17 +1,18 @@
-"""Both towers' values, layer by layer, as files."""
+"""The towers' values, layer by layer, as files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zoo.verify.reference.double import double_precision
 from zoo.verify.reference.libraries import torch
-from zoo.verify.reference.model import Reference, environment, load
+from zoo.verify.reference.model import environment, load
 from zoo.verify.request import TapsRequest
 
 
@@ -21,18 +22,23 @@ def write_taps(request: TapsRequest, progress: Callable[[int, int], None]) -> No
     out = Path(request.out)
     out.mkdir(parents=True, exist_ok=True)
     reference = load(request)
-    pixels = torch.stack([reference.pixels(path) for path in request.images])
-    tokens = reference.tokenizer(request.texts)
-    np.save(out / "input.pixels.npy", pixels.numpy())
-    np.save(out / "input.tokens.npy", tokens.numpy())
-    (out / "environment.json").write_text(json.dumps(environment(reference), indent=1) + "\n")
+    inputs: dict[str, torch.Tensor] = {}
+    if reference.preprocess is not None:
+        inputs["pixels"] = torch.stack([reference.pixels(path) for path in request.images])
+    if reference.tokenizer is not None:
+        inputs["tokens"] = reference.tokenizer(request.texts)
+    for name, tensor in inputs.items():
+        np.save(out / f"input.{name}.npy", tensor.numpy())
+    about = environment(request, reference)
+    (out / "environment.json").write_text(json.dumps(about, indent=1) + "\n")
 
     precisions = {"f32": torch.float32, "f64": torch.float64}
     if not request.float64:
         del precisions["f64"]
-    transformers = reference.transformers if request.taps else {}
-    inner = sum(len(transformer.resblocks) + 1 for transformer in transformers.values())
-    total = len(precisions) * (inner + 3)  # two features and the logits
+    towers = reference.blocks if request.taps else {}
+    inner = sum(len(blocks) + 1 for blocks in towers.values())
+    ends = 3 if len(inputs) == 2 else 1  # two features and the logits, or one tower's features
+    total = len(precisions) * (inner + ends)
     done = iter(range(1, total + 1))
 
     for precision, dtype in precisions.items():
@@ -40,9 +46,9 @@ def write_taps(request: TapsRequest, progress: Callable[[int, int], None]) -> No
         with ExitStack() as stack:
             if dtype == torch.float64:
                 stack.enter_context(double_precision(reference))
-            for tower, transformer in transformers.items():
-                stack.enter_context(_tapped(tower, transformer.resblocks, sink))
-            _run(reference, pixels.to(dtype), tokens, sink)
+            for tower, blocks in towers.items():
+                stack.enter_context(_tapped(tower, blocks, sink))
+            _run(reference.model, inputs, sink)
 
 
 class _Sink:
@@ -59,14 +65,17 @@ class _Sink:
         self.advance()
 
 
-def _run(reference: Reference, pixels: torch.Tensor, tokens: torch.Tensor, sink: _Sink) -> None:
-    model, normalize = reference.model, torch.nn.functional.normalize
-    image = model.encode_image(pixels)
-    sink.write("visual.features", image)
-    text = model.encode_text(tokens)
-    sink.write("text.features", text)
-    scale = model.logit_scale.exp()
-    sink.write("logits", scale * normalize(image, dim=-1) @ normalize(text, dim=-1).T)
+def _run(model: Any, inputs: Mapping[str, torch.Tensor], sink: _Sink) -> None:
+    features = []
+    if "pixels" in inputs:
+        features.append(model.encode_image(inputs["pixels"].to(sink.dtype)))
+        sink.write("visual.features", features[-1])
+    if "tokens" in inputs:
+        features.append(model.encode_text(inputs["tokens"]))
+        sink.write("text.features", features[-1])
+    if len(features) == 2:
+        image, text = (torch.nn.functional.normalize(side, dim=-1) for side in features)
+        sink.write("logits", model.logit_scale.exp() * image @ text.T)
 
 
 @contextmanager

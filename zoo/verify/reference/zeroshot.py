@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.verify.reference.interface import Reference
 from zoo.verify.reference.libraries import open_clip, torch
-from zoo.verify.reference.model import Reference, environment, load
+from zoo.verify.reference.model import environment, load
 from zoo.verify.request import PredictRequest
 
 BATCH = 32  # pictures at a time
@@ -21,7 +22,9 @@ def write_predictions(request: PredictRequest, progress: Callable[[int, int], No
     out = Path(request.out)
     out.mkdir(parents=True, exist_ok=True)
     reference = load(request)
-    (out / "environment.json").write_text(json.dumps(environment(reference), indent=1) + "\n")
+    (out / "environment.json").write_text(
+        json.dumps(environment(request, reference), indent=1) + "\n"
+    )
 
     def pixels() -> Iterator[torch.Tensor]:
         for done, path in enumerate(request.images, start=1):

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from zoo.models.block import ACTIVATIONS, Attention, Transformer
+from zoo.runtime import import_paddle
+
+pytestmark = pytest.mark.paddle
+paddle = import_paddle()
+EPS = 2.0**-23
+
+
+def test_activations_are_what_their_names_say():
+    x = np.linspace(-6, 6, 1001)
+    phi = np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in x])
+    exact = {"gelu": x * phi, "quick_gelu": x / (1 + np.exp(-1.702 * x))}
+    for name, activate in ACTIVATIONS.items():
+        ours = activate(paddle.to_tensor(x, dtype="float32")).numpy()
+        # The factors beside x are at most 1: a few roundings of numbers of the size of x.
+        assert np.abs(ours - exact[name]).max() <= 4 * EPS * 6, name
+
+
+def test_attention_is_the_formula(spec):
+    attention = Attention(spec.vision)
+    x = paddle.randn([2, 5, 39])
+    w = {k: v.numpy().astype(np.float64) for k, v in attention.state_dict().items()}
+    heads = [
+        (x.numpy() @ w[f"{p}_proj.weight"] + w[f"{p}_proj.bias"]).reshape(2, 5, 3, 13)
+        for p in "qkv"
+    ]
+    q, k, v = (head.transpose(0, 2, 1, 3) for head in heads)
+    scores = np.exp(q @ k.transpose(0, 1, 3, 2) / math.sqrt(13))
+    mixed = (scores / scores.sum(-1, keepdims=True)) @ v
+    expected = mixed.transpose(0, 2, 1, 3).reshape(2, 5, 39) @ w["out_proj.weight"]
+    expected += w["out_proj.bias"]
+    error = np.abs(attention(x).numpy() - expected).max()
+    assert error <= 39 * EPS * np.abs(expected).max()  # sums of 39 terms
+
+
+def gradients(transformer, x):
+    transformer.clear_gradients()
+    transformer(x).square().sum().backward()
+    return [parameter.grad.numpy() for parameter in transformer.parameters()]
+
+
+@pytest.mark.parametrize("needs_grad", [True, False], ids=["whole model", "frozen embeddings"])
+def test_recomputing_changes_no_gradient(spec, needs_grad):
+    transformer = Transformer(spec.text)
+    x = paddle.randn([2, 6, 33])
+    x.stop_gradient = not needs_grad
+    kept = gradients(transformer, x)
+    transformer.recompute = True
+    calls = []
+    hook = transformer.resblocks[0].mlp.register_forward_post_hook(lambda *_: calls.append(1))
+    again = gradients(transformer, x)
+    hook.remove()
+    assert len(calls) == 2, "once forward, once more for the backward pass"
+    for a, b in zip(kept, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_gradient_no_recomputing(spec):
+    transformer = Transformer(spec.text)
+    transformer.recompute = True
+    x = paddle.randn([2, 6, 33])
+    with paddle.no_grad():
+        recomputed = transformer(x).numpy()
+        transformer.recompute = False
+        np.testing.assert_array_equal(recomputed, transformer(x).numpy())

@@ -1,0 +1,122 @@
+"""The transformer that both towers share.
+
+Shapes: B batch, L tokens, W width, H heads, D = W / H, M the MLP's width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+from paddle.distributed.fleet.utils import recompute
+
+from zoo.spec import Activation, TowerSpec
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """OpenAI's approximation of GELU (https://github.com/openai/CLIP, model.py)."""
+    return x * F.sigmoid(1.702 * x)
+
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,  # exact: x * Phi(x) by erf
+    "quick_gelu": quick_gelu,
+}
+
+
+def layer_norm(spec: TowerSpec) -> nn.LayerNorm:
+    return nn.LayerNorm(spec.width, epsilon=spec.norm_eps)
+
+
+class Attention(nn.Layer):
+    """Multi-head self-attention."""
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        self.heads = spec.heads
+        self.scale = spec.head_width**-0.5
+        self.q_proj = nn.Linear(spec.width, spec.width)
+        self.k_proj = nn.Linear(spec.width, spec.width)
+        self.v_proj = nn.Linear(spec.width, spec.width)
+        self.out_proj = nn.Linear(spec.width, spec.width)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is added to the scores."""
+        q, k, v = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        # einsum, since transposing the heads to the front makes strided views, which paddle copies
+        # so slowly on CPU that attention took four times as long.
+        scores = paddle.einsum("bqhd,bkhd->bhqk", q * self.scale, k)  # [B, H, L, L]
+        if mask is not None:
+            scores = scores + mask
+        x = paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores), v)  # [B, L, H, D]
+        return self.out_proj(x.flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """[B, L, W] -> [B, L, H, D]"""
+        return x.reshape([0, 0, self.heads, -1])
+
+
+class MLP(nn.Layer):
+    """Two linear layers with an activation between them."""
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(spec.width, spec.mlp_width)
+        self.activation = ACTIVATIONS[spec.activation]
+        self.c_proj = nn.Linear(spec.mlp_width, spec.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, L, W] -> [B, L, W], through [B, L, M]"""
+        return self.c_proj(self.activation(self.c_fc(x)))
+
+
+class LayerScale(nn.Layer):
+    """A learned factor per channel (https://arxiv.org/abs/2103.17239)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = self.create_parameter([width])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma
+
+
+class Block(nn.Layer):
+    """Pre-norm residual block: attention, then MLP."""
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        scaled = spec.layer_scale is not None
+        self.ln_1 = layer_norm(spec)
+        self.attn = Attention(spec)
+        self.ls_1 = LayerScale(spec.width) if scaled else nn.Identity()
+        self.ln_2 = layer_norm(spec)
+        self.mlp = MLP(spec)
+        self.ls_2 = LayerScale(spec.width) if scaled else nn.Identity()
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W]"""
+        x = x + self.ls_1(self.attn(self.ln_1(x), mask))
+        return x + self.ls_2(self.mlp(self.ln_2(x)))
+
+
+class Transformer(nn.Layer):
+    """A stack of blocks.
+
+    Attributes:
+        recompute: forget what is inside the blocks and compute it again in the backward pass:
+            memory for time. Off at first.
+    """
+
+    def __init__(self, spec: TowerSpec) -> None:
+        super().__init__()
+        self.recompute = False
+        self.resblocks = nn.LayerList([Block(spec) for _ in range(spec.layers)])
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W]"""
+        for block in self.resblocks:
+            x = recompute(block, x, mask, use_reentrant=False) if self.recompute else block(x, mask)
+        return x

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from zoo import data
@@ -22,6 +23,10 @@ from zoo.spec import (
     VisionSpec,
 )
 from zoo.talk import Silence, Talk
+
+# The same examples in every run, and no clock: the machine may be busy with something else.
+settings.register_profile("zoo", derandomize=True, deadline=None)
+settings.load_profile("zoo")
 
 
 @pytest.fixture(autouse=True)

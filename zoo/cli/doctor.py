@@ -66,6 +66,7 @@ def _library(purpose: str, module: str, distribution: str, extra: str | None) ->
 
 
 def _show(document: dict[str, Any], out: Output) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     environment, runtime = document["environment"], document["runtime"]
@@ -74,7 +75,7 @@ def _show(document: dict[str, Any], out: Output) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for library in document["libraries"]:
         state = f"[green]{library['version']}[/]" if library["installed"] else "[yellow]missing[/]"
-        table.add_row(library["name"], state, library["remedy"] or f"for: {library['for']}")
+        table.add_row(library["name"], state, escape(library["remedy"] or library["for"]))
     out.table(table)
     out.data(f"\nPaddle will run with {runtime['threads']} threads, and with:")
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -94,7 +94,8 @@ def _folders(model: str | None, out: Output) -> list[Path]:
     from zoo.convert.source import find_source
 
     if model is None:
-        return [bundled_checkpoint(out), *cache.all_converted()]
+        bundled = bundled_checkpoint(out)
+        return [bundled, *(folder for folder in cache.all_converted() if folder != bundled)]
     source = find_source(model)
     if source.is_bundled:
         return [bundled_checkpoint(out)]

@@ -73,6 +73,11 @@ class Bench:
     def checkpoint(self) -> Checkpoint:
         return open_native(self.folder)
 
+    def close(self) -> None:
+        """Closes what was opened here; the source is its opener's."""
+        if "checkpoint" in self.__dict__:
+            self.checkpoint.close()
+
     @cached_property
     def reference(self) -> Reference:
         """Computed on first use; it serves parity, pipeline and the negative controls."""

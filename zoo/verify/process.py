@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from zoo.errors import NotFoundError, ZooError
 from zoo.talk import Talk
@@ -46,14 +46,7 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
         errors = Path(folder) / "stderr"
         environment: dict[str, Any] = {}
         shown = 0
-        with errors.open("wb") as sink:
-            child = subprocess.Popen(
-                [sys.executable, "-m", module, str(path)],
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+        with errors.open("wb") as sink, _started(module, path, sink) as child:
             try:
                 assert child.stdout is not None
                 for line in child.stdout:
@@ -64,12 +57,22 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
                         advance(max(0, percent - shown))
                         shown = max(shown, percent)
                 code = child.wait()
-            finally:
+            except BaseException:
                 child.kill()
-                child.wait()
+                raise
         if code:
             raise _failure(module, code, errors.read_text(errors="replace"))
         return environment
+
+
+def _started(module: str, request: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(request)],
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
 
 
 def _message(line: str) -> dict[str, Any]:

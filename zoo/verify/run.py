@@ -69,6 +69,7 @@ def verify(
         bench = Bench(
             folder, record=record, source=opened, manifest=manifest, work=Path(work), talk=talk
         )
+        stack.callback(bench.close)
         outcomes = climb(bench, upto)
         caught = tuple(self_test(bench, talk)) if controls else ()
         subject = Subject(

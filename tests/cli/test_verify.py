@@ -1,0 +1,90 @@
+"""``zoo verify``: what it prints, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zoo.verify import evidence
+
+
+@pytest.fixture
+def converted(run_zoo: Callable[..., object], tmp_path: Path) -> Path:
+    out = tmp_path / "tiny"
+    assert run_zoo("convert", "tiny-digits", "--out", out).code == 0  # type: ignore[attr-defined]
+    return out
+
+
+def test_the_first_three_rungs(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = run_zoo("verify", converted, "--upto", "roundtrip")
+    assert ran.code == 0 and "status: converted" in ran.stdout
+    found = evidence.read(converted / "evidence.json")
+    assert found.height == 3 and found.subject.id == "tiny-digits"
+
+
+def test_a_number_names_a_rung_too(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = run_zoo("verify", converted, "--upto", "2", "--json")
+    rungs = json.loads(ran.stdout)["results"][0]["evidence"]["rungs"]
+    assert [rung["status"] for rung in rungs] == [*["pass"] * 2, *["not run"] * 4]
+
+
+def test_a_damaged_file_is_exit_5_and_named(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
+    weights = converted / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    ran = run_zoo("verify", converted)
+    assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
+    assert "status: claimed" in ran.stdout
+
+
+def test_another_source_is_exit_3(run_zoo, converted: Path, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    other = shutil.copytree(tiny, tmp_path / "other")
+    config = other / "open_clip_config.json"
+    config.write_text(config.read_text().replace("2.61", "2.611"))
+    ran = run_zoo("verify", converted, "--source", other, "--upto", "3")
+    assert ran.code == 3 and "not the one" in ran.stderr
+
+
+def test_a_rung_that_was_asked_for_and_did_not_run_is_exit_8(
+    run_zoo,  # type: ignore[no-untyped-def]
+    converted: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
+    monkeypatch.setattr("zoo.verify.reference_side.find_goldens", lambda digest: None)
+    ran = run_zoo("verify", converted, "--upto", "parity")
+    assert ran.code == 8 and "open_clip" in ran.stderr and "reference" in ran.stderr
+    assert run_zoo("verify", converted).code == 0  # nobody asked for it
+    assert run_zoo("verify", converted, "--strict").code == 8
+
+
+def test_a_shorter_climb_keeps_the_longer_ones_evidence(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
+    run_zoo("verify", converted, "--upto", "3")
+    before = (converted / "evidence.json").read_bytes()
+    run_zoo("verify", converted, "--upto", "1")
+    assert (converted / "evidence.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("./nowhere",), 6, "no such"),
+        (("CLIP-ViT-B-32-laion2B",), 6, "zoo convert CLIP-ViT-B-32-laion2B"),
+        (("tiny-digits", "--upto", "seven"), 2, "no rung"),
+        (("tiny-digits", "--upto", "files", "--record"), 2, "--record"),
+    ],
+)
+def test_what_can_not_be(run_zoo, words: tuple[str, ...], code: int, said: str) -> None:  # type: ignore[no-untyped-def]
+    ran = run_zoo("verify", *words)
+    assert ran.code == code and said in ran.stderr
+
+
+def test_without_a_model_it_takes_all_there_are(run_zoo) -> None:  # type: ignore[no-untyped-def]
+    ran = run_zoo("verify", "--upto", "files", "--json")
+    folders = [result["folder"] for result in json.loads(ran.stdout)["results"]]
+    assert ran.code == 0 and len(folders) == 1 and "tiny-digits" in folders[0]

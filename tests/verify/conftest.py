@@ -1,0 +1,60 @@
+"""What the ladder's tests climb with: the bundled checkpoint, converted once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from zoo.convert import provenance
+from zoo.convert.run import Options, convert
+from zoo.convert.select import open_source
+from zoo.convert.source import find_source
+from zoo.talk import Silence
+from zoo.verify.bench import Bench
+
+
+@pytest.fixture(scope="session")
+def converted_once(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("converted") / "tiny"
+    return convert(
+        find_source("tiny-digits"), tiny, out, Options(command=("zoo", "convert")), Silence()
+    )
+
+
+@pytest.fixture
+def converted(converted_once: Path, tmp_path: Path) -> Path:
+    """A converted checkpoint of the test's own, to do harm to."""
+    return shutil.copytree(converted_once, tmp_path / "tiny")
+
+
+@pytest.fixture
+def make_bench(tiny: Path, tmp_path: Path) -> Iterator[Callable[[Path], Bench]]:
+    """A bench for a converted folder, with its source at hand."""
+    with ExitStack() as stack:
+
+        def make(folder: Path) -> Bench:
+            source = open_source(tiny)
+            stack.enter_context(source.checkpoint)
+            (tmp_path / "work").mkdir()
+            bench = Bench(
+                folder,
+                record=provenance.read(folder),
+                source=source,
+                manifest=None,
+                work=tmp_path / "work",
+                talk=Silence(),
+            )
+            stack.callback(bench.close)
+            return bench
+
+        yield make
+
+
+@pytest.fixture
+def without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment without the extra `reference`: goldens stand for open_clip."""
+    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)

@@ -164,10 +164,11 @@ def _check_shapes(
             for dim, value in zip(layout[key], shape, strict=True):
                 if isinstance(dim, str):
                     votes.setdefault(dim, set()).add(value)
-    for dim, values in votes.items():
-        if not failures and len(values) == 1 and values != {dims[dim]}:
+    for dim, stated in dims.items():
+        values = votes.get(dim, set())
+        if not failures and len(values) == 1 and values != {stated}:
             raise ConfigError(
-                f"the configuration says {dim} {dims[dim]}, and the tensors say {values.pop()}",
+                f"the configuration says {dim} {stated}, and the tensors say {values.pop()}",
                 where=where,
             )
     for key, shape in found.items():

@@ -18,8 +18,9 @@ from zoo.errors import UsageError, ZooError
 
 COMMANDS = {
     "list": "the models of the zoo: parameters, top-1, licence and status",
-    "show": "one model: where it comes from, what is claimed, what a run has shown",
+    "show": "one model: its source, what is claimed, what a run has shown",
     "convert": "turn a torch checkpoint into a Paddle checkpoint",
+    "export": "turn a Paddle checkpoint into another library's folder",
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
     "demo": "convert, verify and classify with the bundled checkpoint, offline",

@@ -9,8 +9,8 @@ from zoo.convert.plan import Plan, Step, make_plan
 from zoo.convert.provenance import TensorRecord
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
+from zoo.convert.stream import Tensor, Written
 from zoo.convert.tables import SCALE, rows_for
-from zoo.convert.writer import Tensor, Written
 from zoo.errors import NonfiniteError
 from zoo.spec import CLIPSpec
 

@@ -14,7 +14,7 @@ from zoo.convert.native import open_native
 from zoo.convert.ops import Shape
 from zoo.convert.plan import Plan, Step
 from zoo.convert.select import is_converted, open_source
-from zoo.convert.writer import Tensor
+from zoo.convert.stream import Tensor
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
 

@@ -16,8 +16,9 @@ from zoo.convert.provenance import FileRecord, SourceRecord
 from zoo.convert.reconcile import reconcile
 from zoo.convert.select import Opened, open_source
 from zoo.convert.source import Source
+from zoo.convert.stream import THREADS, Tensor
 from zoo.convert.tables import digest
-from zoo.convert.writer import THREADS, Tensor, write_checkpoint
+from zoo.convert.writer import write_checkpoint
 from zoo.errors import ConfigError, PathError
 from zoo.files import check_space, check_target, locked, new_folder, pretty_json, sha256_file
 from zoo.spec import CLIPSpec, native

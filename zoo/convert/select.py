@@ -14,7 +14,7 @@ from zoo.errors import FormatError, NotFoundError, UsageError
 from zoo.spec import CLIPSpec, native
 from zoo.spec.fields import read_json_object
 
-# Per family, in the order of preference; each may also be sharded, with NAME.index.json.
+# Per family, in the order of preference; each may also be in shards.
 WEIGHTS = {
     "open_clip": (
         "open_clip_model.safetensors",
@@ -23,6 +23,7 @@ WEIGHTS = {
     ),
     "hf": ("model.safetensors", "pytorch_model.bin"),
 }
+INDEX = ".index.json"  # behind a weight file's name: the index of its shards
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 ACCEPTED = (
     "zoo reads CLIP checkpoints of open_clip and of Hugging Face transformers (.safetensors, "
@@ -137,7 +138,7 @@ def find_weights(folder: Path, family: str | None) -> Path:
 
 def _named(folder: Path, family: str) -> Path | None:
     """The preferred file among those that are named as the family names its weights."""
-    names = (name + suffix for name in WEIGHTS[family] for suffix in ("", ".index.json"))
+    names = (name + suffix for name in WEIGHTS[family] for suffix in ("", INDEX))
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 

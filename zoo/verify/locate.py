@@ -8,8 +8,10 @@ from zoo import data
 from zoo.convert.provenance import Provenance
 from zoo.convert.select import Opened, open_source
 from zoo.convert.source import BUNDLED, find_source
+from zoo.convert.stated import CONFIGS
+from zoo.convert.tables import FORMATS
 from zoo.errors import ZooError
-from zoo.spec import native, open_clip
+from zoo.spec import native
 
 ADVICE = "the source is not at hand; name it with --source"
 
@@ -30,14 +32,16 @@ def locate_source(folder: Path, record: Provenance | None, given: str | None) ->
     """
     if record is None:
         return "the provenance can't be read"
-    configured = any(file.name == open_clip.CONFIG_NAME for file in record.source.files)
+    family = next((form.family for form in FORMATS if form.name == record.source.format), None)
+    configs = {name for name, _ in CONFIGS.values()}
+    configured = any(file.name in configs for file in record.source.files)
     spec = None if configured else native.read(folder / native.CONFIG_NAME)
     if given is not None:
         source = find_source(given)
-        return open_source(source.path, spec=spec) if source.path else ADVICE
+        return open_source(source.path, family=family, spec=spec) if source.path else ADVICE
     for path in _candidates(record):
         try:
-            opened = open_source(path, spec=spec)
+            opened = open_source(path, family=family, spec=spec)
         except ZooError:
             continue
         recorded = [(file.name, file.size) for file in record.source.files]

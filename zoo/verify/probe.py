@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import data
+from zoo.verify.evidence import MeasuredOn
 
 _TEXTS = "texts.json"
 
@@ -32,3 +33,10 @@ def load_probe() -> Probe:
     texts = json.loads((folder / _TEXTS).read_text(encoding="utf-8"))
     images = sorted(path for path in folder.iterdir() if path.name != _TEXTS)
     return Probe(folder=folder, images=tuple(images), texts=tuple(texts))
+
+
+def on_probe(*, images: int, texts: int) -> MeasuredOn:
+    """What a rung was measured on, when it was the whole probe; a missing tower takes none."""
+    counts = {"images": images, "texts": texts}
+    listed = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return MeasuredOn(name=f"probe: {listed}", items=images + texts, whole=True)

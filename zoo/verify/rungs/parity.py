@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.verify.compare import Arrays, LayerError, compare_layers, first_outside
-from zoo.verify.evidence import MeasuredOn
 from zoo.verify.outcome import Outcome, failed, passed
+from zoo.verify.probe import on_probe
 
 HEADLINES = ("visual.features", "text.features", "logits")
 
@@ -14,8 +14,7 @@ HEADLINES = ("visual.features", "text.features", "logits")
 def check_parity(subject: Arrays, reference: Arrays) -> Outcome:
     """Judges the subject's layers against the reference's, both held against float64."""
     layers = compare_layers(subject, reference)
-    images, texts = len(reference.get("input.pixels")), len(reference.get("input.tokens"))
-    on = MeasuredOn(name=f"probe: {images} images, {texts} texts", items=images + texts, whole=True)
+    on = on_probe(images=_count(reference, "pixels"), texts=_count(reference, "tokens"))
     figures, bounds = _figures(layers), _bounds(layers)
     outside = first_outside(layers)
     if outside is None:
@@ -25,6 +24,12 @@ def check_parity(subject: Arrays, reference: Arrays) -> Outcome:
         f"{outside.factor:.3g} times the bound {outside.bound:.2e}"
     )
     return failed(reason, figures, bounds=bounds, measured_on=on, layers=tuple(layers))
+
+
+def _count(reference: Arrays, kind: str) -> int:
+    """How many inputs there are of a kind; a tower that is missing takes none."""
+    name = f"input.{kind}"
+    return len(reference.get(name)) if name in reference.keys() else 0  # noqa: SIM118
 
 
 def _figures(layers: Sequence[LayerError]) -> dict[str, object]:

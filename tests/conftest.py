@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from zoo import data
 from zoo.cli import main
@@ -44,8 +49,53 @@ def tiny() -> Path:
 
 
 @pytest.fixture(scope="session")
+def small(tiny: Path) -> Small:
+    """The bundled checkpoint with 64 words instead of 49,408, which are most of the file."""
+    tensors = load_file(tiny / "open_clip_model.safetensors")
+    words = tensors["token_embedding.weight"][:64].copy()
+    config = json.loads((tiny / "open_clip_config.json").read_text())
+    config["model_cfg"]["text_cfg"]["vocab_size"] = len(words)
+    return Small(tensors | {"token_embedding.weight": words}, config)
+
+
+@pytest.fixture(scope="session")
 def silence() -> Talk:
     return Silence()
+
+
+class Small(NamedTuple):
+    """A checkpoint of open_clip's, in memory."""
+
+    tensors: dict[str, NDArray[Any]]
+    config: dict[str, Any]
+
+    def save(
+        self,
+        folder: Path,
+        *,
+        tensors: Mapping[str, NDArray[Any] | None] | None = None,
+        config: Mapping[str, Any] | None = None,
+        name: str = "open_clip_model.safetensors",
+    ) -> Path:
+        """Writes it as open_clip does.
+
+        Args:
+            folder: is made.
+            tensors: those that are other than they should be; None: not there.
+            config: changes of the configuration, as ``{"model_cfg.vision_cfg.width": 8}``.
+            name: the weight file's.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        changed = {**self.tensors, **(tensors or {})}
+        save_file(
+            {key: value for key, value in changed.items() if value is not None}, folder / name
+        )
+        document = copy.deepcopy(self.config)
+        for path, value in (config or {}).items():
+            *sections, key = path.split(".")
+            functools.reduce(dict.__getitem__, sections, document)[key] = value
+        (folder / "open_clip_config.json").write_text(json.dumps(document))
+        return folder
 
 
 class Ran(NamedTuple):

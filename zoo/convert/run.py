@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from pathlib import Path
 from zoo.cache import model_folder
 from zoo.convert import provenance
 from zoo.convert.assemble import check_finite, plan_for, tensor_records, to_write
-from zoo.convert.plan import Plan
+from zoo.convert.plan import LISTED, Plan
 from zoo.convert.provenance import FileRecord, SourceRecord
+from zoo.convert.readers.layout import shown
 from zoo.convert.reconcile import reconcile
 from zoo.convert.select import Opened, open_source
 from zoo.convert.source import Source
-from zoo.convert.stream import THREADS, Tensor
+from zoo.convert.stream import THREADS, Tensor, Written
 from zoo.convert.tables import digest
 from zoo.convert.writer import write_checkpoint
 from zoo.errors import ConfigError, PathError
@@ -57,6 +58,11 @@ class _Job:
         return sum(tensor.nbytes for tensor in self.tensors)
 
     @property
+    def left_out(self) -> list[str]:
+        """What the files hold beside weights."""
+        return [*self.plan.dropped, *self.opened.checkpoint.ignored]
+
+    @property
     def dtype(self) -> str:
         """The type of all tensors, or ``mixed``."""
         dtypes = {tensor.dtype for tensor in self.tensors}
@@ -89,6 +95,10 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
             f"{source.id}: {opened.format.name}, {len(job.tensors)} tensors, "
             f"{job.nbytes / 1e9:.2f} GB"
         )
+        if job.left_out:
+            names = ", ".join(map(shown, job.left_out[:LISTED]))
+            more = len(job.left_out) - LISTED
+            talk.say(f"left out: {names}" + (f" and {more} more" if more > 0 else ""))
         for other in opened.others:
             talk.say(f"{other}'s files are there too; --from {other} takes them")
         digests = None
@@ -164,6 +174,7 @@ def _fill(folder: Path, job: _Job, digests: list[FileRecord] | None, talk: Talk)
             result = pool.submit(_digests, tuple(sorted(folder.iterdir())), advance)
             digests = digests or _digests(opened.files, advance)
     opened.checkpoint.check_unchanged()
+    _say_losses(written, talk)
     record = provenance.seal(
         id=job.source.id,
         tool=f"zoo {VERSION}",
@@ -175,13 +186,23 @@ def _fill(folder: Path, job: _Job, digests: list[FileRecord] | None, talk: Talk)
             commit=job.source.commit,
             format=opened.format.name,
             files=digests,
-            left_out=[*job.plan.dropped, *opened.checkpoint.ignored],
+            left_out=job.left_out,
         ),
         dtype=options.dtype,
         files=result.result(),
         tensors=tensor_records(job.plan, job.tensors, written),
     )
     (folder / provenance.PROVENANCE_NAME).write_bytes(provenance.encode(record))
+
+
+def _say_losses(written: Mapping[str, Written], talk: Talk) -> None:
+    overflowed = sum(tensor.counts.overflowed for tensor in written.values())
+    vanished = sum(tensor.counts.vanished for tensor in written.values())
+    if overflowed or vanished:
+        talk.say(
+            f"the cast made {overflowed} values infinite and {vanished} zero; "
+            f"{provenance.PROVENANCE_NAME} says of which tensors"
+        )
 
 
 def _digests(files: tuple[Path, ...], advance: Callable[[int], object]) -> list[FileRecord]:

@@ -1,0 +1,25 @@
+"""The tables, in the order in which the page has them."""
+
+from types import ModuleType
+
+from tests.bad_inputs.cases import (
+    config,
+    converted,
+    outputs,
+    pickles,
+    safetensors,
+    shards,
+    sources,
+    weights,
+)
+
+SECTIONS: tuple[ModuleType, ...] = (
+    safetensors,
+    pickles,
+    shards,
+    config,
+    weights,
+    sources,
+    outputs,
+    converted,
+)

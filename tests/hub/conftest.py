@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -76,6 +77,22 @@ class Hub(ThreadingHTTPServer):
         repo.commit(files)
         return repo
 
+    def once(self, part: str, action: Callable[[Handler], None], *, times: int = 1) -> None:
+        """Has the next requests for ``part`` answered by ``action``."""
+        left = [times]
+
+        def fault(handler: Handler) -> bool:
+            if part not in handler.path or not left[0]:
+                return False
+            left[0] -= 1
+            action(handler)
+            return True
+
+        self.fault = fault
+
+    def always(self, part: str, action: Callable[[Handler], None]) -> None:
+        self.once(part, action, times=-1)
+
     def file_bytes(self) -> int:
         """Bytes of files that were sent, listings left out."""
         return sum(seen.sent for seen in self.seen if not seen.path.startswith("/api/"))
@@ -131,19 +148,15 @@ class Handler(BaseHTTPRequestHandler):
         if commit is None or file not in repo.commits[commit]:
             return self.refuse(404, "EntryNotFound")
         data = repo.commits[commit][file]
-        headers = {"X-Repo-Commit": commit, "ETag": f'"{oid(file, data)}"'}
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{blob_id(data)}"'}
         if not file.endswith(LARGE):
             return self.reply(200, data, headers)
-        digest = hashlib.sha256(data).hexdigest()
-        self.reply(
-            302,
-            headers=headers
-            | {
-                "X-Linked-ETag": f'"{digest}"',
-                "X-Linked-Size": str(len(data)),
-                "Location": f"{self.server.storage}/{digest}?signature=secret",
-            },
-        )
+        headers |= {
+            "X-Linked-ETag": f'"{sha256(data)}"',
+            "X-Linked-Size": str(len(data)),
+            "Location": f"{self.server.storage}/{sha256(data)}?signature=secret",
+        }
+        self.reply(302, headers=headers)
 
     def large(self, digest: str) -> None:
         files = (
@@ -185,15 +198,20 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = length is not None
 
 
-def oid(file: str, data: bytes) -> str:
+@cache
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@cache
+def blob_id(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def entry(file: str, data: bytes) -> dict[str, Any]:
-    described: dict[str, Any] = {"rfilename": file, "size": len(data), "blobId": oid(file, data)}
+    described: dict[str, Any] = {"rfilename": file, "size": len(data), "blobId": blob_id(data)}
     if file.endswith(LARGE):
-        digest = hashlib.sha256(data).hexdigest()
-        described["lfs"] = {"size": len(data), "sha256": digest, "pointerSize": 134}
+        described["lfs"] = {"size": len(data), "sha256": sha256(data), "pointerSize": 134}
     return described
 
 
@@ -215,8 +233,8 @@ class Client:
                 "HOME": str(home),
                 "HF_HOME": str(home / "hf"),
                 "HF_ENDPOINT": endpoint,
-                "HF_HUB_ETAG_TIMEOUT": "1",
-                "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+                "HF_HUB_ETAG_TIMEOUT": "20",
+                "HF_HUB_DOWNLOAD_TIMEOUT": "20",
                 "NO_PROXY": "*",
                 **env,
             },
@@ -258,6 +276,11 @@ class Client:
         assert ready, f"no answer in {ENOUGH} s"
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
+
+    def contents(self, repo: str) -> list[bytes]:
+        """Every content that the cache has of a repository, under whatever name."""
+        folder = self.cache / f"models--{repo.replace('/', '--')}"
+        return [p.read_bytes() for p in folder.rglob("*") if p.is_file() and "refs" not in p.parts]
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -22,7 +22,7 @@ def _tar() -> bytes:
     [
         ("safetensors", Kind.SAFETENSORS),
         ("torch-zip", Kind.ZIP),
-        ("torch-legacy", Kind.PICKLE),
+        ("torch-legacy", Kind.TORCH_LEGACY),
     ],
 )
 def test_checkpoints(mapped, small_files, format, kind):
@@ -61,6 +61,7 @@ def test_close_calls(mapped, content, kind):
         (b"cposix\nsystem\np0\n(Vtrue\ntR.", "a pickle of protocol 0"),
         (b"Not Found: the revision\x1b[31m", r"plain text, beginning with 'Not Found.*\\x1b"),
         (b"[1, 2, 3, 4]", "plain text"),
+        (b"Error 1:{the ninth byte is a brace}", "plain text"),
         (b"\0\1\2\3\4\5\6\7\x08", "no format that is read; .* 00 01 02 03 04 05 06 07"),
         (b"\x80\x07\0\0\0\0\0\0\0", "no format that is read"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zoo.convert.readers import safetensors, torch_legacy, torch_zip
+from zoo.convert.readers import pdparams, safetensors, torch_legacy, torch_zip
 from zoo.convert.readers.checkpoint import Checkpoint
 from zoo.convert.readers.contents import Contents
 from zoo.convert.readers.mapped_file import MappedFile
@@ -17,7 +17,8 @@ from zoo.errors import FormatError, ZooError
 READERS = {
     Kind.SAFETENSORS: safetensors.read,
     Kind.ZIP: torch_zip.read,
-    Kind.PICKLE: torch_legacy.read,
+    Kind.TORCH_LEGACY: torch_legacy.read,
+    Kind.PDPARAMS: pdparams.read,
 }
 
 
@@ -25,8 +26,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """Opens a checkpoint whatever its format, and reads all but its tensors.
 
     Args:
-        path: a safetensors file, a file that torch.save wrote, or the index of a checkpoint in
-            shards. Content decides, not the name.
+        path: a safetensors file, a file that torch.save or paddle.save wrote, or the index of a
+            checkpoint in shards. Content decides, not the name.
 
     Raises:
         FormatError: it is none of these, is damaged, or names something to be run.

@@ -16,7 +16,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from zoo.convert.readers.layout import Extent
 from zoo.errors import FormatError, TruncatedError
@@ -58,8 +58,16 @@ class Call:
 DICT = Global("builtins", "dict")
 
 
+class Data(Protocol):
+    """Bytes, of which slices are read as they are needed; a memoryview is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> memoryview: ...
+
+
 def load(
-    data: memoryview,
+    data: Data,
     start: int,
     *,
     check_global: Callable[[Global], None],
@@ -91,7 +99,7 @@ def load(
 class _Machine:
     def __init__(
         self,
-        data: memoryview,
+        data: Data,
         position: int,
         check_global: Callable[[Global], None],
         persistent_load: Callable[[Value], Value],
@@ -119,14 +127,18 @@ class _Machine:
             operation(self)
         raise FormatError(f"the pickle has more than {MAX_OPCODES} opcodes")
 
-    def take(self, count: int) -> memoryview:
+    def skip(self, count: int) -> int:
+        """Where the skipped bytes begin."""
         begin = self.position
         if count > len(self.data) - begin:
             raise TruncatedError(
                 f"the pickle ends at byte {len(self.data)} and needs at least {begin + count}"
             )
         self.position += count
-        return self.data[begin : self.position]
+        return begin
+
+    def take(self, count: int) -> memoryview:
+        return self.data[self.skip(count) : self.position]
 
     def byte(self) -> int:
         return self.take(1)[0]
@@ -151,9 +163,7 @@ class _Machine:
         return line
 
     def extent(self, count: int) -> Extent:
-        begin = self.position
-        self.take(count)
-        return Extent(begin, count)
+        return Extent(self.skip(count), count)
 
     def named(self, module: Value, name: Value) -> Global:
         if not isinstance(module, str) or not isinstance(name, str):

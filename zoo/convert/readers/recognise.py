@@ -10,8 +10,8 @@ from zoo.convert.readers.mapped_file import MappedFile
 from zoo.errors import FormatError
 
 ACCEPTED = (
-    "Accepted are safetensors files, files that torch.save wrote (.bin, .pt), and the "
-    ".index.json of a checkpoint in shards."
+    "Accepted are safetensors files, files that torch.save (.bin, .pt) or paddle.save (.pdparams) "
+    "wrote, and the .index.json of a checkpoint in shards."
 )
 HEAD = 512  # bytes; a tar archive's mark ends at 262
 
@@ -27,8 +27,11 @@ LOOKALIKES: dict[bytes, str] = {
     rb"\x89HDF": "HDF5",
     rb"\x93NUMPY": "a numpy array",
     rb"GGUF": "GGUF",
-    rb"c[\w.]+\n[\w.]+\n": "a pickle of protocol 0, which torch.save never wrote",
+    rb"c[\w.]+\n[\w.]+\n": "a pickle of protocol 0, which no checkpoint has",
 }
+PICKLE = rb"\x80[\x02-\x05]"
+# torch.save's first value is a number of ten bytes; in protocol 4 a frame's length precedes it.
+TORCH_LEGACY = PICKLE + rb"(\x95.{8})?\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 
 
 class Kind(Enum):
@@ -36,7 +39,8 @@ class Kind(Enum):
 
     SAFETENSORS = auto()
     ZIP = auto()
-    PICKLE = auto()
+    TORCH_LEGACY = auto()
+    PDPARAMS = auto()
     JSON = auto()
 
 
@@ -54,8 +58,8 @@ def recognise(file: MappedFile) -> Kind:
         return Kind.JSON
     if head[8:9] == b"{" and not text:
         return Kind.SAFETENSORS
-    if re.match(rb"\x80[\x02-\x05]", head):
-        return Kind.PICKLE
+    if re.match(PICKLE, head):
+        return Kind.TORCH_LEGACY if re.match(TORCH_LEGACY, head, re.DOTALL) else Kind.PDPARAMS
     raise FormatError(f"this {_looks(head, text)}", remedy=ACCEPTED)
 
 
@@ -68,7 +72,7 @@ def _looks(head: bytes, text: bool) -> str:
     if len(head) <= 8:
         return f"file has {len(head)} bytes; the download may have been cut short"
     for pattern, name in LOOKALIKES.items():
-        if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
+        if re.match(pattern, head, re.IGNORECASE):
             return f"looks like {name}"
     if text:
         return f"looks like plain text, beginning with {shown(head[:40].decode('latin-1'))}"

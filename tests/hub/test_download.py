@@ -167,6 +167,12 @@ def test_offline_with_everything_here_asks_for_nothing(
     assert hub.seen == []
 
 
+EITHER = (
+    f"{CONFIG} and one of {SAFE}, {OLD}, {BIN}; "
+    "or config.json and one of model.safetensors, pytorch_model.bin"
+)
+
+
 @pytest.mark.parametrize("revision", [None, "v1", "0" * 40])
 def test_offline_without_says_what_is_missing_and_what_fetches_it(
     hub: Any, client: Any, offline: Any, name: str, revision: str | None
@@ -178,11 +184,12 @@ def test_offline_without_says_what_is_missing_and_what_fetches_it(
         ("ZOO_OFFLINE", client.fetch(name, revision=revision, env={"ZOO_OFFLINE": "1"})["error"]),
     ):
         assert error["name"] == "OFFLINE"
-        assert error["what"] == (
-            f"{switch} is set, and the hub's cache lacks {CONFIG} and one of {SAFE}, {OLD}, {BIN}"
-        )
+        assert error["what"] == f"{switch} is set, and the hub's cache lacks {EITHER}"
         assert error["remedy"].endswith(f": {switch}=0 {command}")
     assert hub.seen == []
+    error = offline.fetch(name, family="hf")["error"]
+    assert "lacks config.json and one of model.safetensors, pytorch_model.bin" in error["what"]
+    assert error["remedy"].endswith(f"zoo convert {name} --from hf")
 
 
 def test_a_revision_that_has_moved_is_said(hub: Any, client: Any, offline: Any, name: str) -> None:

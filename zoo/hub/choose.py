@@ -53,10 +53,11 @@ def choose(names: Collection[str], family: str | None) -> Choice:
     if family is not None and family not in WEIGHTS:
         raise UsageError(f"--from {family} is not for hub repositories")
     there = {name: weights for name in WEIGHTS if (weights := _weights(names, name))}
-    wanted = family or next(iter(there), FIRST)
-    needed = CONFIGS[wanted][0]
+    wanted = family or next(iter(there), None)
     if wanted not in there:
-        raise Missing(f"{needed} and one of {', '.join(WEIGHTS[wanted])}")
+        lacking = [wanted] if wanted else WEIGHTS
+        raise Missing("; or ".join(map(_words, lacking)))
+    needed = CONFIGS[wanted][0]
     beside = (name for name in BESIDE.get(wanted, ()) if name in names)
     return Choice(
         family=wanted,
@@ -75,6 +76,10 @@ def shard_names(index: Path) -> list[str]:
     """
     with MappedFile(index) as file:
         return [path.name for path in shards(file)]
+
+
+def _words(family: str) -> str:
+    return f"{CONFIGS[family][0]} and one of {', '.join(WEIGHTS[family])}"
 
 
 def _weights(names: Collection[str], family: str) -> str | None:

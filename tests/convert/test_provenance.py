@@ -116,7 +116,7 @@ def test_the_tensors_digest_is_of_their_content_alone() -> None:
 
 
 def test_the_files_digest_is_of_names_sizes_and_content() -> None:
-    record = {"name": "a", "size": 1, "sha256": "5" * 64}
+    record: dict[str, Any] = {"name": "a", "size": 1, "sha256": "5" * 64}
     digests = {
         provenance.files_digest([FileRecord(**{**record, **change})])
         for change in ({}, {"name": "b"}, {"size": 2}, {"sha256": "6" * 64})

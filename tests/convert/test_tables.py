@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,16 +36,18 @@ def changed(form: Format) -> Iterator[Format]:
     for field in fields(form):
         value = getattr(form, field.name)
         if isinstance(value, str):
-            yield replace(form, **{field.name: value + "x"})
+            changes: dict[str, Any] = {field.name: value + "x"}
+            yield replace(form, **changes)
         elif isinstance(value, frozenset):
-            yield replace(form, **{field.name: value | {"x"}})
+            changes = {field.name: value | {"x"}}
+            yield replace(form, **changes)
         elif field.name == "scale_shape":
             yield replace(form, scale_shape=(2,))
         else:
             for index, row in enumerate(value):
                 for other in variants(row) if isinstance(row, Row) else ((*row, "x"),):
-                    rows = (*value[:index], other, *value[index + 1 :])
-                    yield replace(form, **{field.name: rows})
+                    changes = {field.name: (*value[:index], other, *value[index + 1 :])}
+                    yield replace(form, **changes)
 
 
 def variants(row: Row) -> Iterator[Row]:

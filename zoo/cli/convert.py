@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-shard-size", type=size, metavar="SIZE", help="split into files of at most 5GB, ..."
     )
     parser.add_argument(
-        "--from", dest="family", choices=("open_clip", "hf"), help="the format to take"
+        "--from", dest="family", choices=("open_clip", "hf", "paddlemix"), help="the format to take"
     )
     parser.add_argument(
         "--arch",

@@ -22,12 +22,13 @@ WEIGHTS = {
         "open_clip_pytorch_model.bin",
     ),
     "hf": ("model.safetensors", "pytorch_model.bin"),
+    "paddlemix": ("model_state.pdparams",),
 }
 INDEX = ".index.json"  # behind a weight file's name: the index of its shards
-SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".pdparams")
 ACCEPTED = (
-    "zoo reads CLIP checkpoints of open_clip and of Hugging Face transformers (.safetensors, "
-    ".bin, .pt)."
+    "zoo reads CLIP checkpoints of open_clip and Hugging Face transformers (.safetensors, .bin, "
+    ".pt) and of PaddleMIX (.pdparams)."
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from zoo.spec import CLIPSpec, hf, hf_preprocessor, open_clip
+from zoo.spec import CLIPSpec, hf, hf_preprocessor, open_clip, paddlemix, paddlemix_processor
 from zoo.spec.fields import read_json_object
 
 Unsaid = Literal["preprocess", "vision.activation"]
@@ -49,10 +49,30 @@ def _hf(folder: Path) -> Stated:
     return Stated(spec=replace(spec, preprocess=preprocess), files=(config, path))
 
 
+def _paddlemix(folder: Path) -> Stated:
+    config = folder / paddlemix.CONFIG_NAME
+    spec, says_activation = paddlemix.parse(read_json_object(config), config.name)
+    assert spec.vision is not None
+    files, unsaid = [config], set[Unsaid]()
+    if not says_activation:
+        unsaid.add("vision.activation")
+    processor = folder / paddlemix_processor.EVAL / paddlemix_processor.IMAGE_NAME
+    if processor.is_file():
+        files.append(processor)
+        preprocess = paddlemix_processor.parse(
+            read_json_object(processor), processor.name, image_size=spec.vision.image_size
+        )
+        spec = replace(spec, preprocess=preprocess)
+    else:
+        unsaid.add("preprocess")
+    return Stated(spec=spec, files=tuple(files), unsaid=frozenset(unsaid))
+
+
 # Per family the file that has to be there, and who reads it.
 CONFIGS: dict[str, tuple[str, Callable[[Path], Stated]]] = {
     "open_clip": (open_clip.CONFIG_NAME, _open_clip),
     "hf": (hf.CONFIG_NAME, _hf),
+    "paddlemix": (paddlemix.CONFIG_NAME, _paddlemix),
 }
 
 

@@ -2,6 +2,7 @@
 
 from zoo.convert.export.hf import HF
 from zoo.convert.export.open_clip import OPEN_CLIP
+from zoo.convert.export.paddlemix import PADDLEMIX
 from zoo.convert.export.target import Target
 
 __all__ = ["TARGETS", "Target"]
@@ -9,4 +10,5 @@ __all__ = ["TARGETS", "Target"]
 TARGETS: dict[str, Target] = {
     "open_clip": OPEN_CLIP,
     "hf": HF,
+    "paddlemix": PADDLEMIX,
 }

@@ -1,0 +1,166 @@
+"""PaddleMIX's ``config.json`` (CLIPConfig of PaddleMIX 2).
+
+A field that is absent has PaddleMIX's own default. Its image tower has no word for the activation
+and always computes gelu, whatever the weights were trained with; ``quick_gelu`` in ``vision_cfg``,
+which it accepts and ignores, is read as the word it lacks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from zoo.errors import ConfigError
+from zoo.spec import Activation, CLIPSpec, TextSpec, TowerSpec, VisionSpec
+from zoo.spec.fields import Fields, check_tower, side
+from zoo.spec.open_clip import NORM_EPS
+from zoo.spec.ratio import ratio_of, width_of
+
+Tower = TypeVar("Tower", bound=TowerSpec)
+
+CONFIG_NAME = "config.json"
+EMBED_DIM = 512
+
+# How the same numbers are computed, and what is of use in training only.
+_FASTER = ("xattn", "flash_attn", "fusedlinear", "fusedLN", "fuse_qv")
+# What PaddleNLP writes into the configuration of any model.
+_GENERIC = (
+    *("architectures", "dtype", "paddlenlp_version", "return_dict", "use_cache", "_name_or_path"),
+    *("output_hidden_states", "output_attentions", "tie_word_embeddings", "classifier_dropout"),
+    *("num_labels", "id2label", "label2id", "num_choices", "problem_type", "vision_config"),
+    *("tensor_parallel_degree", "tensor_parallel_rank", "tensor_parallel_output", "text_config"),
+    *("bos_token_id", "eos_token_id", "pad_token_id"),
+)
+
+
+def parse(data: dict[str, Any], where: str) -> tuple[CLIPSpec, bool]:
+    """Reads a parsed ``config.json``; ``where`` stands in messages.
+
+    Returns:
+        The specification without preprocessing, and whether it says which activation the image
+        tower has; where it does not, gelu stands there.
+
+    Raises:
+        ConfigError: a field is unknown, of the wrong type, or asks for another architecture.
+    """
+    top = Fields(data, where)
+    top.require("model_type", "clip")
+    top.ignore("custom_text", *_FASTER, *_GENERIC)  # the tensors' names tell of custom_text
+    vision, text = top.section("vision_cfg"), top.section("text_cfg")
+    embed_dim = _embed_dim(top, vision, text)
+    top.finish()
+    activation: Activation = "quick_gelu" if text.take("quick_gelu", bool, False) else "gelu"
+    says = "quick_gelu" in vision
+    seen: Activation = "quick_gelu" if vision.take("quick_gelu", bool, False) else "gelu"
+    spec = CLIPSpec(
+        embed_dim=embed_dim,
+        vision=_vision(vision, embed_dim, seen),
+        text=_text(text, embed_dim, activation),
+        preprocess=None,
+    )
+    return spec, says
+
+
+def _embed_dim(top: Fields, vision: Fields, text: Fields) -> int:
+    """At the top, or else in both towers, or else the default, as PaddleMIX finds it."""
+    inner = [tower.optional("embed_dim", int) for tower in (vision, text)]
+    if "embed_dim" in top:
+        return top.positive("embed_dim")
+    if inner[0] != inner[1]:
+        raise ConfigError(
+            f"embed_dim is {inner[0]} in vision_cfg and {inner[1]} in text_cfg", where=top.where
+        )
+    return inner[0] or EMBED_DIM
+
+
+def _vision(fields: Fields, embed_dim: int, activation: Activation) -> VisionSpec:
+    for name in ("global_average_pool", "attentional_pool", "output_tokens"):
+        fields.require(name, False)
+    fields.ignore("n_queries", "attn_pooler_heads")
+    width = fields.positive("width", 768)
+    head_width = fields.positive("head_width", 64)
+    spec = VisionSpec(
+        **_tower(fields, width, activation),
+        heads=width // head_width,
+        image_size=fields.pair("image_size", 224),
+        patch_size=fields.pair("patch_size", 14),
+        ln_pre=True,
+        patch_dropout=fields.number("patch_dropout", float, 0, 1, 0.0),
+    )
+    fields.require("heads", spec.heads)
+    return _finished(fields, embed_dim, spec)
+
+
+def _text(fields: Fields, embed_dim: int, activation: Activation) -> TextSpec:
+    fields.require("attn_mask", True)
+    for name in ("embed_cls", "output_tokens"):
+        fields.require(name, False)
+    fields.ignore("pad_id")
+    spec = TextSpec(
+        **_tower(fields, fields.positive("width", 512), activation),
+        heads=fields.positive("heads", 8),
+        context_length=fields.positive("context_length", 77),
+        vocab_size=fields.positive("vocab_size", 49408),
+    )
+    return _finished(fields, embed_dim, spec)
+
+
+def _tower(fields: Fields, width: int, activation: Activation) -> dict[str, Any]:
+    return {
+        "width": width,
+        "layers": fields.layers(12),
+        "mlp_width": width_of(width, fields.mlp_ratio(4.0)),
+        "activation": activation,
+        "norm_eps": NORM_EPS,  # Paddle's default, as torch's
+        "layer_scale": fields.optional("ls_init_value", float),
+    }
+
+
+def _finished(fields: Fields, embed_dim: int, spec: Tower) -> Tower:
+    fields.require("output_dim", embed_dim)
+    fields.ignore("model_type", *_FASTER, *_GENERIC)
+    fields.finish()
+    check_tower(spec, fields.where)
+    return spec
+
+
+def dump(spec: CLIPSpec) -> dict[str, Any]:
+    """``config.json`` for PaddleMIX's CLIP, with the activation beside what PaddleMIX knows.
+
+    Raises:
+        ConfigError: PaddleMIX has no such model.
+    """
+    if spec.vision is None or spec.text is None:
+        raise ConfigError("PaddleMIX's CLIP has both towers; this model has one")
+    vision, text = spec.vision, spec.text
+    if not vision.ln_pre:
+        raise ConfigError("PaddleMIX's CLIP always has the norm before the first block")
+    return {
+        "architectures": ["CLIP"],
+        "model_type": "clip",
+        "custom_text": False,
+        "embed_dim": spec.embed_dim,
+        "vision_cfg": {
+            **_dump_tower(vision, spec.embed_dim),
+            "image_size": side(vision.image_size),
+            "patch_size": side(vision.patch_size),
+            "head_width": vision.head_width,
+            "patch_dropout": vision.patch_dropout,
+        },
+        "text_cfg": {
+            **_dump_tower(text, spec.embed_dim),
+            "context_length": text.context_length,
+            "vocab_size": text.vocab_size,
+            "heads": text.heads,
+        },
+    }
+
+
+def _dump_tower(tower: TowerSpec, embed_dim: int) -> dict[str, Any]:
+    return {
+        "embed_dim": embed_dim,
+        "width": tower.width,
+        "layers": tower.layers,
+        "mlp_ratio": ratio_of(tower.width, tower.mlp_width),
+        "ls_init_value": tower.layer_scale,
+        "quick_gelu": tower.activation == "quick_gelu",
+    }

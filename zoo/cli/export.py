@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from zoo.cli.output import Output
@@ -31,9 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from zoo.convert.export.run import export
 
     out = Output(args)
-    command = ("zoo", *sys.argv[1:])
     folder = export(
-        args.checkpoint, args.out, to=args.to, force=args.force, command=command, talk=out
+        args.checkpoint, args.out, to=args.to, force=args.force, command=args.command, talk=out
     )
     if out.json:
         out.document({"folder": str(folder)})

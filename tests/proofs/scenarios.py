@@ -1,0 +1,132 @@
+"""What is killed: commands that write, each over what may be there before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.bad_inputs.checkpoint import config, good, tensors
+
+Tree = dict[str, str]  # a folder's files and their digests
+NAMES = (
+    "convert",
+    "convert over another",
+    "convert into the cache",
+    "export",
+    "export over another",
+)
+LEFTOVERS = (".partial", ".lock", ".old")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One command.
+
+    Attributes:
+        words: what is typed after ``zoo``.
+        root: the folder that holds everything.
+        target: where the result appears.
+        old: what is there before; None: nothing.
+        new: what the command makes of it.
+    """
+
+    words: tuple[str, ...]
+    root: Path
+    target: Path
+    old: Path | None
+    new: Tree
+
+    def prepare(self) -> None:
+        """Puts everything back to how it was before."""
+        for path in self.target.parent.iterdir() if self.target.parent.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self.old is not None:
+            shutil.copytree(self.old, self.target)
+
+    def check_after_death(self) -> str:
+        """Sees that nothing is lost or mixed, and says what was found."""
+        others = self._others()
+        assert all(name.startswith(".") and name.endswith(LEFTOVERS) for name in others), others
+        found = tree(self.target)
+        if found == self.new:
+            return "new"
+        assert found == (tree(self.old) if self.old else {})
+        return "old, and a leftover" if others else "old"
+
+    def check_after_rerun(self) -> None:
+        """Sees that the result is what an undisturbed run makes, and is all there is."""
+        assert tree(self.target) == self.new
+        assert self._others() == []
+
+    def _others(self) -> list[str]:
+        parent = self.target.parent
+        return (
+            sorted(p.name for p in parent.iterdir() if p != self.target) if parent.is_dir() else []
+        )
+
+
+def tree(folder: Path) -> Tree:
+    """Every file under a folder with its digest; nothing where there is no folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def start(root: Path, *command: object) -> subprocess.Popen[str]:
+    """A process of its own, whose cache is under ``root``."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "ZOO_HOME": str(root / "cache"), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(root: Path, *words: object) -> Path:
+    """``zoo WORDS``, which has to succeed; the folder it names."""
+    process = start(root, "-m", "zoo", *words)
+    folder, said = process.communicate()
+    assert process.returncode == 0, said
+    return Path(folder.strip())
+
+
+def checkpoint(folder: Path, *, seed: int, vocabulary: int) -> Path:
+    """A source whose size is up to its vocabulary: 128 bytes a word."""
+    configuration: dict[str, Any] = config()
+    configuration["model_cfg"]["text_cfg"]["vocab_size"] = vocabulary
+    words = np.random.default_rng(seed).standard_normal((vocabulary, 32), np.float32)
+    weights = tensors() | {"token_embedding.weight": words}
+    return good(folder, weights=weights, configuration=configuration)
+
+
+def scenario(root: Path, name: str, *, vocabulary: int) -> Scenario:
+    """One of NAMES, in a folder of its own."""
+    new, old = (
+        checkpoint(root / f"source-{seed}", seed=seed, vocabulary=vocabulary) for seed in (1, 2)
+    )
+    words: tuple[object, ...] = ("convert", new)
+    more: tuple[object, ...] = ()
+    if name.startswith("export"):
+        new, old = (run(root, "convert", path, "--out", f"{path}-model") for path in (new, old))
+        words, more = ("export", new), ("--to", "open_clip")
+    before = None
+    if name.endswith("over another"):
+        before = run(root, words[0], old, *more, "--out", root / "before")
+    place = ("--id", "victim") if name.endswith("cache") else ("--out", root / "at/out", "--force")
+    words = tuple(map(str, (*words, *more, *place)))
+    target = run(root, *words)
+    made = tree(target)
+    assert made and (before is None or made != tree(before))
+    return Scenario(words=words, root=root, target=target, old=before, new=made)

@@ -46,8 +46,8 @@ def test_tensors_come_in_the_order_of_their_data(build, mapped):
     header = {
         "last": entry(8, 12, [1]),
         "first": entry(0, 4, []),
-        "empty": entry(4, 4, [0, 5]),
         "middle": entry(4, 8, [1]),
+        "empty": entry(4, 4, [0, 5]),
     }
     contents = read(mapped(build.safetensors(header, FLOATS[:12])))
     assert list(contents.layouts) == ["first", "empty", "middle", "last"]
@@ -68,41 +68,55 @@ def test_a_name_is_only_a_name(build, mapped, name):
 
 
 WRONG = {
-    "not JSON": (b'{"a": ', b""),
-    "not UTF-8": (b'{"\xff": 1}', b""),
-    "array": (b"[1, 2]", b""),
-    "deep nesting": (b'{"a":' + b"[" * 20_000, b""),
-    "repeated tensor": (b'{"a": {}, "a": {}}', b""),
-    "metadata that is no map": ({"__metadata__": 3}, b""),
-    "metadata that is no string": ({"__metadata__": {"a": 3}}, b""),
-    "entry that is no map": ({"a": 3}, b""),
-    "entry without dtype": ({"a": {"shape": [], "data_offsets": [0, 4]}}, FLOATS[:4]),
-    "entry with more": ({"a": entry(0, 4, [1]) | {"stride": [1]}}, FLOATS[:4]),
-    "unknown dtype": ({"a": entry(0, 4, [4], "F8_E4M3")}, FLOATS[:4]),
-    "dtype that is no string": ({"a": entry(0, 4, [1]) | {"dtype": [[]]}}, FLOATS[:4]),
-    "negative size": ({"a": entry(0, 4, [-1, -1])}, FLOATS[:4]),
-    "fractional size": ({"a": entry(0, 4, [1.0])}, FLOATS[:4]),
-    "size true": ({"a": entry(0, 4, [True])}, FLOATS[:4]),
-    "too large a shape": ({"a": entry(0, 4, [2**62, 4])}, FLOATS[:4]),
-    "empty but too large": ({"a": entry(0, 0, [0, 2**62])}, b""),
-    "shape against bytes": ({"a": entry(0, 24, [7])}, FLOATS),
-    "offsets backwards": ({"a": entry(4, 0, [1])}, FLOATS[:4]),
-    "negative offset": ({"a": entry(-4, 0, [1])}, FLOATS[:4]),
-    "one offset": ({"a": entry(0, 4, [1]) | {"data_offsets": [4]}}, FLOATS[:4]),
-    "offset true": ({"a": entry(0, 1, [1], "U8") | {"data_offsets": [0, True]}}, b"1"),
-    "hole at the start": ({"a": entry(4, 8, [1])}, FLOATS[:8]),
-    "hole": ({"a": entry(0, 4, [1]), "b": entry(8, 12, [1])}, FLOATS[:12]),
-    "overlap": ({"a": entry(0, 8, [2]), "b": entry(4, 12, [2])}, FLOATS[:12]),
-    "shared bytes": ({"a": entry(0, 8, [2]), "b": entry(0, 8, [2])}, FLOATS[:8]),
-    "trailing bytes": ({"a": entry(0, 4, [1])}, FLOATS[:5]),
-    "nothing but trailing bytes": ({}, b"PK"),
+    "not JSON": (b'{"a": ', b"", "not JSON"),
+    "not UTF-8": (b'{"\xff": 1}', b"", "not UTF-8"),
+    "array": (b"[1, 2]", b"", "not a JSON object"),
+    "deep nesting": (b'{"a":' + b"[" * 20_000, b"", "nested too deeply"),
+    "repeated tensor": (b'{"a": {}, "a": {}}', b"", "'a' appears twice"),
+    "metadata that is no map": ({"__metadata__": 3}, b"", "__metadata__"),
+    "metadata that is no string": ({"__metadata__": {"a": 3}}, b"", "__metadata__"),
+    "entry that is no map": ({"a": 3}, b"", "not just"),
+    "entry without dtype": ({"a": {"shape": [], "data_offsets": [0, 4]}}, FLOATS[:4], "not just"),
+    "entry with more": ({"a": entry(0, 4, [1]) | {"stride": [1]}}, FLOATS[:4], "not just"),
+    "unknown dtype": (
+        {"a": entry(0, 4, [4], "F8_E4M3")},
+        FLOATS[:4],
+        "dtype 'F8_E4M3', which is not read",
+    ),
+    "dtype that is no string": (
+        {"a": entry(0, 4, [1]) | {"dtype": [[]]}},
+        FLOATS[:4],
+        "dtype that is not a string",
+    ),
+    "negative size": ({"a": entry(0, 4, [-1, -1])}, FLOATS[:4], "list of sizes"),
+    "fractional size": ({"a": entry(0, 4, [1.0])}, FLOATS[:4], "list of sizes"),
+    "size true": ({"a": entry(0, 4, [True])}, FLOATS[:4], "list of sizes"),
+    "too large a shape": ({"a": entry(0, 4, [2**62, 4])}, FLOATS[:4], "too large"),
+    "empty but too large": ({"a": entry(0, 0, [0, 2**62])}, b"", "too large"),
+    "shape below bytes": ({"a": entry(0, 24, [5])}, FLOATS, "needs 20 bytes and has 24"),
+    "shape against bytes": ({"a": entry(0, 24, [7])}, FLOATS, "needs 28 bytes and has 24"),
+    "offsets backwards": ({"a": entry(4, 0, [1])}, FLOATS[:4], "not a range"),
+    "negative offset": ({"a": entry(-4, 0, [1])}, FLOATS[:4], "not a range"),
+    "one offset": ({"a": entry(0, 4, [1]) | {"data_offsets": [4]}}, FLOATS[:4], "not a range"),
+    "offset true": (
+        {"a": entry(0, 1, [1], "U8") | {"data_offsets": [0, True]}},
+        b"1",
+        "not a range",
+    ),
+    "hole at the start": ({"a": entry(4, 8, [1])}, FLOATS[:8], "'a' leaves a hole"),
+    "hole": ({"a": entry(0, 4, [1]), "b": entry(8, 12, [1])}, FLOATS[:12], "'b' leaves a hole"),
+    "overlap": ({"a": entry(0, 8, [2]), "b": entry(4, 12, [2])}, FLOATS[:12], "'b' overlaps"),
+    "shared bytes": ({"a": entry(0, 8, [2]), "b": entry(0, 8, [2])}, FLOATS[:8], "'b' overlaps"),
+    "trailing bytes": ({"a": entry(0, 4, [1])}, FLOATS[:5], "1 bytes follow"),
+    "nothing but trailing bytes": ({}, b"PK", "2 bytes follow"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_header_is_refused(build, mapped, name):
-    with pytest.raises(FormatError):
-        read(mapped(build.safetensors(*WRONG[name])))
+    header, data, message = WRONG[name]
+    with pytest.raises(FormatError, match=message):
+        read(mapped(build.safetensors(header, data)))
 
 
 def test_the_dtype_and_the_tensor_are_named(build, mapped):

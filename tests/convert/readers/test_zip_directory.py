@@ -50,9 +50,9 @@ def _zip64(plain: bytes) -> bytes:
         at += 46 + fields[10]
         values = struct.pack("<3Q", fields[9], fields[8], fields[16])
         fields[8] = fields[9] = fields[16] = 0xFFFFFFFF
-        fields[11] = 8 + 4 + len(values)
-        other = struct.pack("<2H", 0x6375, 4) + b"more"  # a field of another kind comes first
-        extra = other + struct.pack("<2H", 1, len(values)) + values
+        fields[11] = 3 * (4 + len(values))
+        other = struct.pack("<2H", 0x6375, len(values)) + b"x" * len(values)
+        extra = other + struct.pack("<2H", 1, len(values)) + values + other
         directory += struct.pack("<4s6H3L5H2L", *fields) + name + extra
     at = start + len(directory)
     end = struct.pack(
@@ -84,7 +84,7 @@ def test_something_behind_or_before(build, mapped):
         ZipDirectory(mapped(plain + b"x"))
     with pytest.raises(FormatError, match="follows"):
         ZipDirectory(mapped(plain[:-2] + b"\5\0hello"))
-    with pytest.raises(FormatError, match="directory"):
+    with pytest.raises(FormatError, match="does not end where"):
         ZipDirectory(mapped(b"PK\x03\x04" + plain))
 
 
@@ -135,6 +135,34 @@ def test_encrypted(build, mapped):
     flags = plain.index(b"PK\x01\x02") + 8
     with pytest.raises(FormatError, match="encrypted"):
         ZipDirectory(mapped(_edited(plain, flags, b"\1"))).extent(b"a")
+
+
+def test_a_method_of_compression_that_saves_nothing(build, mapped):
+    plain = build.archive({"a": b"1"})
+    method = plain.index(b"PK\x01\x02") + 10
+    with pytest.raises(FormatError, match="compressed"):
+        ZipDirectory(mapped(_edited(plain, method, b"\x08"))).extent(b"a")
+
+
+@pytest.mark.parametrize(
+    ("at", "content"),
+    [
+        (0, b"QK"),  # another signature
+        (28, b"\xff\xff"),  # a name longer than the directory
+        (30, b"\xff\xff"),  # an extra field longer than the directory
+    ],
+)
+def test_a_damaged_entry(build, mapped, at, content):
+    plain = build.archive({"a": b"1"})
+    entry = plain.index(b"PK\x01\x02")
+    with pytest.raises(FormatError, match="is damaged"):
+        ZipDirectory(mapped(_edited(plain, entry + at, content)))
+
+
+def test_zip64_without_its_directory(build, mapped):
+    data = _zip64(build.archive(RECORDS))
+    with pytest.raises(FormatError, match="zip64 directory is not where"):
+        ZipDirectory(mapped(_edited(data, data.index(b"PK\x06\x06"), b"QK")))
 
 
 def test_the_packed_size_lies(build, mapped):

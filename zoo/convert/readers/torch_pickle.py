@@ -13,9 +13,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from zoo.convert.readers import state_dict
 from zoo.convert.readers.contents import Contents
 from zoo.convert.readers.layout import Extent, Layout, checked_shape, shown, strided
-from zoo.convert.readers.pickle_data import DICT, Call, Global, Value
+from zoo.convert.readers.pickle_data import Call, Global, Value
 from zoo.errors import FormatError
 
 STORAGES: dict[str, np.dtype[Any]] = {
@@ -33,11 +34,9 @@ STORAGES: dict[str, np.dtype[Any]] = {
 
 TENSOR = Global("torch._utils", "_rebuild_tensor_v2")
 PARAMETER = Global("torch._utils", "_rebuild_parameter")
-MAPPINGS = {DICT, Global("collections", "OrderedDict")}
 
 CONTAINERS = ("dict", "list", "set", "frozenset", "bytearray")
 NUMPY_VALUES = ("scalar", "_reconstruct")
-DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8")
 
 # What a checkpoint may name beside its tensors, in the parts that are not read: the state of
 # optimizers and schedulers, and the arguments a training run was started with.
@@ -50,12 +49,12 @@ UNREAD = {
     "numpy": ("dtype", "ndarray"),
     "numpy.core.multiarray": NUMPY_VALUES,
     "numpy._core.multiarray": NUMPY_VALUES,
-    "torch": ("Size", "device", "bool", *DTYPES),
+    "torch": ("Size", "device", *map(str, STORAGES.values())),
 }
 ALLOWED = frozenset(
     [
         *STORAGES,
-        *map(str, (TENSOR, PARAMETER, *MAPPINGS)),
+        *map(str, (TENSOR, PARAMETER, *state_dict.MAPPINGS)),
         *(f"{module}.{name}" for module, names in UNREAD.items() for name in names),
     ]
 )
@@ -106,10 +105,9 @@ def persistent_load(identity: Value) -> Storage:
         FormatError: it is none, or the sixth field says that it is a view on another storage.
     """
     match identity:
-        case ("storage", Global() as kind, str(key), str(), int(size), *view) if (
-            str(kind) in STORAGES and size >= 0 and view in ([], [None])
-        ):
-            return Storage(STORAGES[str(kind)], key, size)
+        case ("storage", Global() as kind, str(key), str(), int(size), *view):
+            if str(kind) in STORAGES and view in ([], [None]):
+                return Storage(STORAGES[str(kind)], key, size)
     raise FormatError("the pickle refers to a storage in a way torch.save does not")
 
 
@@ -124,56 +122,16 @@ def contents(root: Value, storage_extent: Callable[[str], Extent], *, format: st
     Raises:
         FormatError: the pickle holds no state dict, or a tensor that is not within its storage.
     """
-    checkpoint = _entries(root, "the checkpoint")
-    ignored = {}
-    state = checkpoint
-    if "state_dict" in checkpoint:
-        state = _entries(checkpoint.pop("state_dict"), "its state_dict")
-        ignored = {name: _described(value) for name, value in checkpoint.items()}
-    layouts = {name: _layout(name, value, storage_extent) for name, value in state.items()}
-    return Contents(format=format, layouts=layouts, ignored=ignored)
-
-
-def _entries(value: Value, what: str) -> dict[str, Value]:
-    if not isinstance(value, Call) or value.function not in MAPPINGS or value.args:
-        raise FormatError(
-            f"{what} is no dict of tensors but {_described(value)}",
-            remedy="Save the model's state_dict() instead.",
-        )
-    entries: dict[str, Value] = {}
-    for key, entry in value.items:
-        if not isinstance(key, str):
-            raise FormatError(f"{what} has a key that is no string but {_described(key)}")
-        if key in entries:
-            raise FormatError(f"{what} has the key {shown(key)} twice")
-        entries[key] = entry
-    return entries
-
-
-def _described(value: Value) -> str:
-    """A word or two on a value, such as "dict of 2", "12" or "argparse.Namespace"."""
-    match value:
-        case Call(function=function, items=items) if function in MAPPINGS:
-            return f"dict of {len(items)}"
-        case Call(function=function):
-            return "tensor" if function in (TENSOR, PARAMETER) else str(function)
-        case str():
-            return shown(value)
-        case None | bool() | int() | float():
-            return str(value)
-        case Extent():
-            return "bytes"
-    return type(value).__name__.lower()
+    return state_dict.contents(
+        root, lambda name, value: _layout(name, value, storage_extent), format=format
+    )
 
 
 def _layout(name: str, value: Value, storage_extent: Callable[[str], Extent]) -> Layout:
     if isinstance(value, Call) and value.function == PARAMETER and value.args:
         value = value.args[0]
     if not isinstance(value, Call) or value.function != TENSOR:
-        raise FormatError(
-            f"the entry {shown(name)} is no tensor but {_described(value)}",
-            remedy="A checkpoint is a dict of tensors, or has one under the key 'state_dict'.",
-        )
+        raise state_dict.no_tensor(name, value)
     match value.args:
         case (Storage() as storage, int(start), size, strides, _requires_grad, _hooks):
             pass

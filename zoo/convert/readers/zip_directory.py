@@ -76,8 +76,8 @@ class ZipDirectory:
 def _directory(file: MappedFile) -> tuple[int, int]:
     """Offset and size of the directory."""
     end = file.size - END.size
-    signature, *_, size, offset, comment = END.unpack(file.view(max(end, 0), END.size))
-    if signature != b"PK\x05\x06" or comment:
+    signature, *_, size, offset, _ = END.unpack(file.view(max(end, 0), END.size))
+    if signature != b"PK\x05\x06":
         raise _no_directory(file)
     end64 = end - END64_LOCATOR.size
     if end64 >= 0:

@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "turn a Paddle checkpoint into another library's folder",
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
+    "cache": "what converted models take on the disk, and giving it back",
     "demo": "convert, verify and classify with the bundled checkpoint, offline",
     "doctor": "this environment, and what is missing for what",
 }
@@ -87,6 +88,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
         epilog=module.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     module.configure(parser)
     _common(parser)

@@ -28,9 +28,9 @@ examples:
   zoo cache rm my/model/0123456789ab-float32
   zoo cache rm --leftovers
 
-A MODEL is all its conversions; a FOLDER is one, as `zoo cache ls` names it or as
-a path. What was downloaded is in the hub's own cache, which other programs use
-too: hf cache ls"""
+A MODEL is all its conversions; a FOLDER is one, as `zoo cache ls` names it or
+as a path. What was downloaded is in the hub's own cache, which other programs
+use too: hf cache ls"""
 
 ASIDE = ".old"  # suffix of a folder on its way out
 

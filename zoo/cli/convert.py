@@ -19,9 +19,9 @@ examples:
   zoo convert ./epoch_32.pt --arch ViT-B-32 --id my/model
   zoo convert laion/CLIP-ViT-g-14 --dtype bfloat16 --max-shard-size 1GB
 
-SOURCE is ./PATH, /PATH or ~/PATH, a zoo id (zoo list) or a unique prefix of one,
-or a hub id ORG/NAME; hf-hub:ORG/NAME and local-dir:PATH say which. The folder of
-the result is printed on stdout."""
+SOURCE is ./PATH, /PATH or ~/PATH, a zoo id (zoo list) or a unique prefix of
+one, or a hub id ORG/NAME; hf-hub:ORG/NAME and local-dir:PATH say which. The
+folder of the result is printed on stdout."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.cli.output import Output, printable
+from zoo.errors import UsageError
 from zoo.manifest import Manifest, registry
 from zoo.verify.standing import Finding, findings, standing
 
@@ -19,17 +20,28 @@ EXAMPLES = """\
 examples:
   zoo show CLIP-ViT-B-32-laion2B-s34B-b79K
   zoo show laion/CLIP-ViT-g-14            any unique prefix will do
-  zoo show apple/DFN5B-CLIP-ViT-H-14 --json"""
+  zoo show apple/DFN5B-CLIP-ViT-H-14 --json
+  zoo show --remote laion/CLIP-ViT-g-14   what the hub has, by its headers"""
 
 HUB = "https://huggingface.co/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an id, an alias, or a unique prefix of one")
+    parser.add_argument(
+        "--remote", action="store_true", help="look at the hub's checkpoint, by its headers alone"
+    )
+    parser.add_argument("--revision", metavar="SHA", help="with --remote: a commit, branch or tag")
 
 
 def run(args: argparse.Namespace) -> int:
     out = Output(args)
+    if args.remote:
+        from zoo.cli.show_remote import show_remote
+
+        return show_remote(args.model, args.revision, out)
+    if args.revision:
+        raise UsageError("--revision goes with --remote")
     zoo = registry()
     manifest = zoo.find(args.model)
     found = findings(zoo, manifest)

@@ -118,6 +118,24 @@ def test_links_as_in_hugging_faces_cache(folder, tmp_path_factory):
         assert checkpoint.tensor("a").shape == (2, 3)
 
 
+def test_the_caches_blobs_may_be_links_on(folder, tmp_path_factory):
+    """As where repositories share what they have in common."""
+    home = tmp_path_factory.mktemp("hub")
+    store, blobs, snapshot = home / "store", home / "blobs", home / "snapshots" / "commit"
+    for made in (store, blobs, snapshot):
+        made.mkdir(parents=True)
+    for number, file in enumerate(sorted(folder.iterdir())):
+        file.rename(store / str(number))
+        (blobs / str(number)).symlink_to(f"../store/{number}")
+        (snapshot / file.name).symlink_to(f"../../blobs/{number}")
+    with open_checkpoint(snapshot / INDEX) as checkpoint:
+        assert list(checkpoint.tensors) == ["a", "b"]
+    (snapshot / TWO["a"]).unlink()
+    (snapshot / TWO["a"]).symlink_to("../../store/0")
+    with pytest.raises(PathError):
+        open_checkpoint(snapshot / INDEX)
+
+
 def test_a_missing_shard(folder):
     (folder / TWO["b"]).unlink()
     with pytest.raises(NotFoundError, match=TWO["b"]):

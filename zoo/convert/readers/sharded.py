@@ -59,14 +59,30 @@ def check_shard(found: Collection[str], promised: set[str]) -> None:
 
 
 def _shard(index: Path, name: str) -> Path:
-    # In Hugging Face's cache the index and its shards are links into one folder of blobs.
-    homes = [_real(index.parent), _real(index).parent]
-    if not SHARD_NAME.fullmatch(name) or _real(index.parent / name).parent not in homes:
+    path = index.parent / name
+    if not SHARD_NAME.fullmatch(name) or not _beside(path, index):
         raise PathError(
             f"the index names the shard {shown(name)}, which is not a file in its own folder",
             remedy="Don't use this checkpoint: an honest index has plain names only.",
         )
-    return index.parent / name
+    return path
+
+
+def _beside(shard: Path, index: Path) -> bool:
+    """Whether a shard lies where its index lies.
+
+    In Hugging Face's cache both are links into one folder of blobs, which may be links on. Only
+    that cache's own program makes such an index; beside any other, a shard may lead nowhere else.
+    """
+    if index.is_symlink():
+        return _first_link(shard) == _first_link(index)
+    return _real(shard).parent == _real(index.parent)
+
+
+def _first_link(path: Path) -> Path:
+    """The folder that a link leads into, or that a file lies in."""
+    target = path.parent / path.readlink() if path.is_symlink() else path
+    return _real(target.parent)
 
 
 def _real(path: Path) -> Path:

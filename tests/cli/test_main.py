@@ -33,7 +33,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], Any]],
 
     def install(run: Callable[[Any], Any]) -> None:
         module = SimpleNamespace(EXAMPLES="", configure=lambda parser: None, run=run)
-        monkeypatch.setitem(sys.modules, "zoo.cli.list", module)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "zoo.cli.list", module)
 
     return install
 
@@ -166,7 +166,12 @@ def test_a_signal_has_its_exit_code(
 
 def test_a_command_knows_its_words(run_zoo: Run, command: Callable[[Any], None]) -> None:
     words: list[tuple[str, ...]] = []
-    command(lambda args: words.append(args.command) or 0)
+
+    def run(args: Any) -> int:
+        words.append(args.command)
+        return 0
+
+    command(run)
     run_zoo("list", "-v")
     assert words == [("zoo", "list", "-v")]
 

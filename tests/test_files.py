@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -260,3 +261,46 @@ def test_a_small_file_is_written_whole_or_not_at_all(
         files.write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
+
+
+def test_a_leftover_of_a_small_file_is_known_and_goes(tmp_path: Path) -> None:
+    for leftover in files.leftovers("file"):
+        (tmp_path / leftover).write_text("half")
+    files.write_atomic(tmp_path / "file", b"new")
+    assert content(tmp_path) == {"file": "new"}
+
+
+def test_several_write_one_small_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    texts = [bytes([letter]) * 100_000 for letter in b"abcd"]
+    workers = [
+        threading.Thread(target=lambda t=text: [files.write_atomic(path, t) for _ in range(20)])
+        for text in texts
+    ]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        assert not path.exists() or path.read_bytes() in texts
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_signal_while_cleaning_up_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = shutil.rmtree
+    signals = [KeyboardInterrupt]
+
+    def interrupted(path: Path, *, ignore_errors: bool) -> None:
+        if path.exists() and signals:
+            raise signals.pop()
+        remove(path, ignore_errors=ignore_errors)
+
+    fill(tmp_path / "out", "old")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        files.new_folder(tmp_path / "out", replace=True) as folder,
+    ):
+        (folder / "file").write_text("new")
+        monkeypatch.setattr(shutil, "rmtree", interrupted)
+    assert content(tmp_path / "out") == {"file": "new"}
+    assert names(tmp_path) == ["out"]

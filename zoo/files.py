@@ -20,7 +20,8 @@ from typing import Any
 
 from zoo.errors import AccessError, DiskError, LockError, PathError, ZooError
 
-PARTIAL = ".partial"  # suffix of a folder that is being written
+PARTIAL = ".partial"  # suffix of what is being written
+LOCK = ".lock"
 CHUNK = 16 << 20  # bytes handled at a time
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -89,7 +90,7 @@ def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
         LockError: the file system has no locks.
         AccessError, DiskError: as the system says.
     """
-    path = target.parent / f".{target.name}.lock"
+    path = target.parent / f".{target.name}{LOCK}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle = _lock(path, lambda: say(f"another process is writing {target.name}; waiting"))
@@ -148,7 +149,16 @@ def new_folder(target: Path, *, replace: bool) -> Iterator[Path]:
     except OSError as error:
         raise as_zoo_error(error, target) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder, and goes on where a signal breaks in."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def check_target(target: Path, *, replace: bool) -> None:
@@ -191,22 +201,29 @@ def _exchange(new: Path, old: Path) -> None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Writes a small file whole or not at all.
+    """Writes a small file whole or not at all; of several writers each waits for the one before.
 
     Raises:
+        LockError: the file system has no locks.
         DiskError, AccessError: as the system says.
     """
-    temporary = path.with_name(f".{path.name}{PARTIAL}-{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise as_zoo_error(error, path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}{PARTIAL}")
+    with locked(path, lambda _: None):
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise as_zoo_error(error, path) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def leftovers(name: str) -> set[str]:
+    """What a process that was killed while it wrote ``name`` has left beside it."""
+    return {f".{name}{PARTIAL}", f".{name}{LOCK}"}
 
 
 def self_digest(document: dict[str, Any]) -> str:

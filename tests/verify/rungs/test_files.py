@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.files import leftovers
 from zoo.talk import Silence
 from zoo.verify.rungs.files import check_files
 
@@ -51,3 +52,9 @@ def test_harm_is_named(converted: Path, harm, word: str) -> None:  # type: ignor
     harm(converted)
     outcome = check_files(converted, Silence())
     assert outcome.status == "fail" and word in str(outcome.reason)
+
+
+def test_what_a_killed_run_left_is_no_harm(converted: Path) -> None:
+    for name in leftovers("evidence.json"):
+        (converted / name).write_text("half")
+    assert check_files(converted, Silence()).status == "pass"

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.convert import provenance
 from zoo.convert.provenance import PROVENANCE_NAME, Provenance
 from zoo.errors import DigestError, NotFoundError, ZooError
-from zoo.files import sha256_file
+from zoo.files import leftovers, sha256_file
 from zoo.talk import Talk
 from zoo.verify import evidence
 from zoo.verify.outcome import Outcome, failed, passed
@@ -38,6 +38,7 @@ def check_files(folder: Path, talk: Talk) -> Outcome:
 
 def _strangers(folder: Path, record: Provenance) -> list[str]:
     known = {file.name for file in record.files} | {PROVENANCE_NAME, evidence.EVIDENCE_NAME}
+    known |= leftovers(evidence.EVIDENCE_NAME)
     return [
         f"{path.name} does not belong here"
         for path in sorted(folder.iterdir())

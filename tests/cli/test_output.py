@@ -31,7 +31,7 @@ def in_a_terminal(tmp_path: Path, **environment: str) -> str:
     with subprocess.Popen(
         command,
         cwd=tmp_path,
-        env={**env, "PYTHONPATH": str(Path.cwd()), "TERM": "xterm-256color", **environment},
+        env={**env, "TERM": "xterm-256color", **environment},
         stdout=subprocess.PIPE,
         stderr=theirs,
     ) as process:

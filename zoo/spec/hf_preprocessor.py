@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.spec import Interpolation, Pair, PreprocessSpec, Resize
+from zoo.spec.edges import check_sizes, take_size
 from zoo.spec.fields import Fields, read_json_object
 from zoo.spec.open_clip import OPENAI_MEAN, OPENAI_STD
 
@@ -22,7 +23,6 @@ NAMES = (PROCESSOR_NAME, CONFIG_NAME)
 KINDS = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil")
 OLD_KINDS = ("CLIPFeatureExtractor", *KINDS)
 RESAMPLE: dict[int, Interpolation] = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
-DEFAULT_SIZE = 224
 
 
 def read(folder: Path, *, image_size: Pair) -> tuple[PreprocessSpec, Path] | None:
@@ -81,38 +81,16 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
 
 
 def _resize(fields: Fields, data: dict[str, Any], image_size: Pair) -> Resize:
-    """The one mode that ends in the tower's size, without a margin cut off."""
-    resized, mode = _size(fields, data, "size")
-    cropped, _ = _size(fields, data, "crop_size")
-    crops = fields.take("do_center_crop", bool, True)
-    fits = resized == image_size and (cropped == image_size if crops else mode == "squash")
-    if not fits:
-        raise ConfigError(
-            f"pictures are resized to {_shown(resized)} and "
-            f"{f'cropped to {_shown(cropped)}' if crops else 'not cropped'}; the image tower takes "
-            f"{_shown(image_size)}, and zoo resizes straight to that",
-            where=fields.where,
-        )
+    resized, mode = take_size(fields, data, "size", plain="shortest")
+    cropped, _ = take_size(fields, data, "crop_size", plain="shortest")
+    if not fields.take("do_center_crop", bool, True):
+        if mode == "shortest":
+            raise ConfigError(
+                "pictures are resized by the shortest side and not cropped", where=fields.where
+            )
+        cropped = resized
+    check_sizes(resized, cropped, image_size, where=fields.where)
     return mode
-
-
-def _size(fields: Fields, data: dict[str, Any], key: str) -> tuple[Pair, Resize]:
-    """An int and ``shortest_edge`` keep the aspect; ``height`` and ``width`` do not."""
-    if not isinstance(data.get(key), dict):
-        side = fields.positive(key, DEFAULT_SIZE)
-        return (side, side), "shortest"
-    edges = fields.section(key)
-    if "shortest_edge" in edges:
-        side = edges.positive("shortest_edge")
-        edges.finish()
-        return (side, side), "shortest"
-    size = (edges.positive("height"), edges.positive("width"))
-    edges.finish()
-    return size, "squash"
-
-
-def _shown(size: Pair) -> str:
-    return f"{size[0]} x {size[1]}"
 
 
 def dump(preprocess: PreprocessSpec) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.spec import INTERPOLATIONS, RGB, Pair, PreprocessSpec, Resize
+from zoo.spec.edges import check_sizes, take_size
 from zoo.spec.fields import Fields
 
 TRAIN, EVAL = "processor/train", "processor/eval"
 IMAGE_NAME, TEXT_NAME = "image_preprocessor_config.json", "text_preprocessor_config.json"
 HALF: RGB = (0.5, 0.5, 0.5)
-DEFAULT_SIZE = 224
 TRAIN_SCALE = [0.9, 1.0]  # fraction of the area that a random crop keeps, as open_clip's
 PIL_BICUBIC = 3
 
@@ -37,19 +37,10 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
     fields.require("do_convert_rgb", True)
     fields.ignore("processor_type", "image_processor_type", "resample", "rescale_factor", "mode")
     fields.ignore("do_resize", "do_crop", "do_flip", "do_rand_resize_crop", "scale", "flip_prob")
-    size, resize = _size(fields, data)
-    crop = data.get("crop_size")
-    cropped = (
-        _side(fields.section("crop_size"))
-        if isinstance(crop, dict)
-        else fields.pair("crop_size", DEFAULT_SIZE)
-    )
-    if size != image_size or cropped != image_size:
-        raise ConfigError(
-            f"pictures are resized to {size} and cropped to {cropped}; the image tower takes "
-            f"{image_size}, and zoo resizes straight to that",
-            where=where,
-        )
+    plain: Resize = "squash" if fields.take("default_to_square", bool, True) else "shortest"
+    size, resize = take_size(fields, data, "size", plain=plain)
+    cropped, _ = take_size(fields, data, "crop_size", plain=plain)
+    check_sizes(size, cropped, image_size, where=where)
     spec = PreprocessSpec(
         size=image_size,
         mean=fields.rgb("image_mean", HALF),
@@ -60,25 +51,6 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
     )
     fields.finish()
     return spec
-
-
-def _size(fields: Fields, data: dict[str, Any]) -> tuple[Pair, Resize]:
-    to_square = fields.take("default_to_square", bool, True)
-    if isinstance(data.get("size"), dict):
-        edges = fields.section("size")
-        if "shortest_edge" in edges:
-            side = edges.positive("shortest_edge")
-            edges.finish()
-            return (side, side), "shortest"
-        return _side(edges), "squash"
-    side = fields.positive("size", DEFAULT_SIZE)
-    return (side, side), "squash" if to_square else "shortest"
-
-
-def _side(edges: Fields) -> Pair:
-    size = (edges.positive("height"), edges.positive("width"))
-    edges.finish()
-    return size
 
 
 def dump(preprocess: PreprocessSpec, context_length: int) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import PIL.Image
-from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from zoo.errors import ConfigError, NotFoundError, missing_library
 from zoo.verify.reference.interface import Reference
@@ -106,14 +105,14 @@ def _preprocess(folder: Path) -> Any:
     size = (crop["height"], crop["width"]) if processor.do_center_crop else None
     edges = dict(processor.size)
     squash = edges.get("shortest_edge") is None
-    preprocess = PreprocessCfg(
+    preprocess = open_clip.transform.PreprocessCfg(
         size=size or (edges["height"], edges["width"]),
         mean=tuple(processor.image_mean),
         std=tuple(processor.image_std),
         interpolation=PIL.Image.Resampling(processor.resample).name.lower(),
         resize_mode="squash" if squash else "shortest",
     )
-    return image_transform_v2(preprocess, is_train=False)
+    return open_clip.transform.image_transform_v2(preprocess, is_train=False)
 
 
 def _tokenizer(model: Any) -> Any:

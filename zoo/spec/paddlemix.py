@@ -22,13 +22,30 @@ EMBED_DIM = 512
 
 # How the same numbers are computed, and what is of use in training only.
 _FASTER = ("xattn", "flash_attn", "fusedlinear", "fusedLN", "fuse_qv")
-# What PaddleNLP writes into the configuration of any model.
+# What PaddleNLP writes into any configuration: how it runs, what generating text takes, names of
+# labels. The towers' configurations are there a second time, and these are not read.
 _GENERIC = (
-    *("architectures", "dtype", "paddlenlp_version", "return_dict", "use_cache", "_name_or_path"),
-    *("output_hidden_states", "output_attentions", "tie_word_embeddings", "classifier_dropout"),
-    *("num_labels", "id2label", "label2id", "num_choices", "problem_type", "vision_config"),
-    *("tensor_parallel_degree", "tensor_parallel_rank", "tensor_parallel_output", "text_config"),
-    *("bos_token_id", "eos_token_id", "pad_token_id"),
+    *("_name_or_path", "architectures", "dtype", "model_type", "paddlenlp_version", "return_dict"),
+    *("vision_config", "text_config", "use_cache", "fuse_attention_qkv", "fuse_attention_ffn"),
+    *("use_flash_attention", "use_fused_rms_norm", "use_fused_rope", "use_fused_linear"),
+    *("use_fused_dropout_add", "use_fused_linear_cross_entropy", "chunk_size_feed_forward"),
+    *("tensor_parallel_degree", "tensor_parallel_rank", "tensor_parallel_output"),
+    *("pipeline_parallel_degree", "virtual_pp_degree", "pp_recompute_interval"),
+    *("sep_parallel_degree", "context_parallel_degree", "sequence_parallel"),
+    *("fuse_sequence_parallel_allreduce", "recompute", "recompute_granularity"),
+    *("recompute_use_reentrant", "refined_recompute", "offload_recompute_inputs"),
+    *("no_recompute_layers", "output_attentions", "output_hidden_states", "output_scores"),
+    *("tie_word_embeddings", "tie_encoder_decoder", "is_encoder_decoder", "is_decoder"),
+    *("add_cross_attention", "cross_attention_hidden_size", "classifier_dropout", "num_choices"),
+    *("id2label", "label2id", "num_labels", "finetuning_task", "problem_type", "prefix"),
+    *("task_specific_params", "tokenizer_class", "bos_token_id", "eos_token_id", "pad_token_id"),
+    *("sep_token_id", "decoder_start_token_id", "bad_words_ids", "suppress_tokens"),
+    *("begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "do_sample"),
+    *("early_stopping", "max_length", "min_length", "num_beams", "num_beam_groups"),
+    *("num_return_sequences", "diversity_penalty", "length_penalty", "repetition_penalty"),
+    *("exponential_decay_length_penalty", "encoder_no_repeat_ngram_size", "no_repeat_ngram_size"),
+    *("temperature", "top_k", "top_p", "typical_p", "remove_invalid_values"),
+    *("return_dict_in_generate",),
 )
 
 
@@ -44,7 +61,8 @@ def parse(data: dict[str, Any], where: str) -> tuple[CLIPSpec, bool]:
     """
     top = Fields(data, where)
     top.require("model_type", "clip")
-    top.ignore("custom_text", *_FASTER, *_GENERIC)  # the tensors' names tell of custom_text
+    top.ignore("custom_text")  # the tensors' names tell
+    _ignore_generic(top)
     vision, text = top.section("vision_cfg"), top.section("text_cfg")
     embed_dim = _embed_dim(top, vision, text)
     top.finish()
@@ -117,10 +135,18 @@ def _tower(fields: Fields, width: int, activation: Activation) -> dict[str, Any]
 
 def _finished(fields: Fields, embed_dim: int, spec: Tower) -> Tower:
     fields.require("output_dim", embed_dim)
-    fields.ignore("model_type", *_FASTER, *_GENERIC)
+    _ignore_generic(fields)
     fields.finish()
     check_tower(spec, fields.where)
     return spec
+
+
+def _ignore_generic(fields: Fields) -> None:
+    fields.ignore(*_FASTER, *_GENERIC)
+    fields.require("pruned_heads", {})
+    quantization = fields.optional("quantization_config", dict) or {}
+    if quantization.get("weight_quantize_algo") is not None:
+        raise ConfigError("quantised weights are not read", where=fields.where)
 
 
 def dump(spec: CLIPSpec) -> dict[str, Any]:

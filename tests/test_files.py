@@ -241,6 +241,17 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     assert not names(tmp_path)
 
 
+def test_only_the_lock_of_a_killed_process_is_forgotten(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with files.locked(target, print):
+        files.forget_lock(target)
+        assert names(tmp_path) == [".out.lock"]
+    (tmp_path / ".out.lock").touch()
+    files.forget_lock(target)
+    files.forget_lock(target)
+    assert not names(tmp_path)
+
+
 def test_a_lock_that_can_t_be_made_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match=r"Not a directory|File exists"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,9 +52,24 @@ class Scenario:
         if self.old is not None:
             shutil.copytree(self.old, self.target)
 
+    def steps(self) -> int:
+        """How many steps the command takes on the paths that matter."""
+        self.prepare()
+        code, said = self.at_step(0, signal.SIGKILL)
+        assert code == 0, said
+        self.check_after_rerun()
+        return int(said.splitlines()[-1])
+
+    def at_step(self, step: int, sent: signal.Signals) -> tuple[int, str]:
+        """Runs the command, which is sent a signal at a step; its exit code and stderr."""
+        victim = ("-m", "tests.proofs.victim", self.target.parent, step, sent.name)
+        process = start(self.root, *victim, *self.words)
+        _, said = process.communicate()
+        return process.returncode, said
+
     def check_after_death(self) -> str:
         """Sees that nothing is lost or mixed, and says what was found."""
-        others = self._others()
+        others = self.leftovers()
         assert all(name.startswith(".") and name.endswith(LEFTOVERS) for name in others), others
         found = tree(self.target)
         if found == self.new:
@@ -64,13 +80,13 @@ class Scenario:
     def check_after_rerun(self) -> None:
         """Sees that the result is what an undisturbed run makes, and is all there is."""
         assert tree(self.target) == self.new
-        assert self._others() == []
+        assert self.leftovers() == []
 
-    def _others(self) -> list[str]:
+    def leftovers(self) -> list[str]:
+        """What lies beside the target."""
         parent = self.target.parent
-        return (
-            sorted(p.name for p in parent.iterdir() if p != self.target) if parent.is_dir() else []
-        )
+        found = parent.iterdir() if parent.is_dir() else ()
+        return sorted(path.name for path in found if path != self.target)
 
 
 def tree(folder: Path) -> Tree:

@@ -17,39 +17,28 @@ import pytest
 
 from tests.proofs.scenarios import NAMES, Scenario, run, scenario, start
 
-KILLS = 50  # per command, at random moments
+KILLS = 25  # per command, at random moments of its life, and of its writing
 SMALL, LARGE = 64, 1_000_000  # words in the vocabulary; the second makes files of 129 MB
-
-
-def steps(killed: Scenario) -> int:
-    """How many steps the command takes on the paths that matter."""
-    killed.prepare()
-    process = start(killed.root, *victim(killed, 0))
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    killed.check_after_rerun()
-    return int(said.splitlines()[-1])
-
-
-def victim(killed: Scenario, step: int) -> tuple[object, ...]:
-    return ("-m", "tests.proofs.victim", killed.target.parent, step, *killed.words)
 
 
 def kill_at_step(killed: Scenario, step: int) -> str:
     killed.prepare()
-    process = start(killed.root, *victim(killed, step))
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    code, _ = killed.at_step(step, signal.SIGKILL)
+    assert code == -signal.SIGKILL
     return rerun(killed)
 
 
-def kill_after(killed: Scenario, seconds: float) -> str:
+def kill_within(killed: Scenario, seconds: float, *, writing: bool) -> str | None:
+    """Kills it after some time, from its start or from when it begins to write; None where it had
+    ended by then."""
     killed.prepare()
     process = start(killed.root, "-m", "zoo", *killed.words)
+    while writing and not killed.leftovers() and process.poll() is None:
+        time.sleep(0.0005)
     time.sleep(seconds)
     process.kill()
     process.communicate()
-    return rerun(killed)
+    return rerun(killed) if process.returncode == -signal.SIGKILL else None
 
 
 def rerun(killed: Scenario) -> str:
@@ -66,7 +55,7 @@ def told(name: str, how: str, found: Counter[str]) -> None:
 @pytest.mark.parametrize("name", ["convert over another", "export"])
 def test_a_kill_at_some_steps(tmp_path: Path, name: str) -> None:
     killed = scenario(tmp_path, name, vocabulary=SMALL)
-    last = steps(killed)
+    last = killed.steps()
     found = [kill_at_step(killed, last * number // 5) for number in (1, 2, 3, 4, 5)]
     assert "old, and a leftover" in found and found[-1] == "new"
 
@@ -75,22 +64,24 @@ def test_a_kill_at_some_steps(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_kill_at_every_step(tmp_path: Path, name: str) -> None:
     killed = scenario(tmp_path, name, vocabulary=SMALL)
-    found = Counter(kill_at_step(killed, step) for step in range(1, steps(killed) + 1))
+    found = Counter(kill_at_step(killed, step) for step in range(1, killed.steps() + 1))
     told(name, "at every step", found)
     assert {"old, and a leftover", "new"} <= found.keys()
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("writing", [False, True], ids=["from its start", "from the first write"])
 @pytest.mark.parametrize("name", NAMES)
-def test_kills_at_random_moments(tmp_path: Path, name: str) -> None:
+def test_kills_at_random_moments(tmp_path: Path, name: str, writing: bool) -> None:
     killed = scenario(tmp_path, name, vocabulary=LARGE)
-    killed.prepare()
-    started = time.monotonic()
-    run(killed.root, *killed.words)
-    whole = time.monotonic() - started
     moments = random.Random(name)
-    found = Counter(
-        kill_after(killed, (number + moments.random()) / KILLS * whole) for number in range(KILLS)
-    )
-    told(name, f"at random moments of {whole:.1f} s", found)
+    longest = 4.0  # seconds; shorter with every process that was not met alive
+    found: Counter[str] = Counter()
+    while found.total() < KILLS:
+        met = kill_within(killed, moments.random() * longest, writing=writing)
+        if met is None:
+            longest *= 0.9
+        else:
+            found[met] += 1
+    told(name, f"at random moments {'of writing' if writing else 'of its life'}", found)
     assert "old, and a leftover" in found

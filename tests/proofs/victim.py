@@ -1,4 +1,6 @@
-"""``zoo`` in a process that kills itself at a given step: ``python -m tests.proofs.victim``.
+"""``zoo`` in a process that sends itself a signal at a given step.
+
+    python -m tests.proofs.victim FOLDER STEP SIGNAL WORDS...
 
 A step is one thing the process does to a path under a folder (or just before it exchanges two of
 them), as Python's audit events tell; no code of zoo takes part. Step 0 is never reached: the
@@ -14,7 +16,7 @@ from typing import Any
 
 
 def main() -> int:
-    folder, last = sys.argv[1], int(sys.argv[2])
+    folder, last, sent = sys.argv[1], int(sys.argv[2]), signal.Signals[sys.argv[3]]
     steps = 0
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -24,12 +26,12 @@ def main() -> int:
         if exchange or (inside and event.startswith(("open", "os.", "shutil."))):
             steps += 1
             if steps == last:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), sent)
 
     from zoo.cli import main as zoo
 
     sys.addaudithook(watch)
-    code = zoo(sys.argv[3:])
+    code = zoo(sys.argv[4:])
     print(steps, file=sys.stderr)
     return code
 

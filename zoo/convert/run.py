@@ -21,7 +21,15 @@ from zoo.convert.stream import THREADS, Tensor, Written
 from zoo.convert.tables import digest
 from zoo.convert.writer import write_checkpoint
 from zoo.errors import ConfigError, PathError
-from zoo.files import check_space, check_target, locked, new_folder, pretty_json, sha256_file
+from zoo.files import (
+    check_space,
+    check_target,
+    forget_lock,
+    locked,
+    new_folder,
+    pretty_json,
+    sha256_file,
+)
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
 from zoo.talk import Talk
@@ -107,6 +115,7 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
                 digests = _digests(opened.files, advance)
             out = model_folder(source.id, provenance.files_digest(digests), job.dtype)
             if _is_there(out, job, talk):
+                forget_lock(out)
                 return out
         with locked(out, talk.say):
             if digests and _is_there(out, job, talk):  # by the process that was waited for

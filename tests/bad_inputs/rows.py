@@ -1,0 +1,78 @@
+"""Rows that take more than one command to show; the tests beside this file show them."""
+
+from __future__ import annotations
+
+from tests.bad_inputs.case import Row
+
+TITLE = "While it runs"
+
+FULL_DISK = Row(
+    input="less space than the result needs",
+    code=7,
+    name="DISK",
+    says=("GB are needed and", "GB are free", "--out"),
+)
+FILLED_DISK = Row(
+    input="a disk that fills up while the weights are written",
+    code=7,
+    name="DISK",
+    says=("the disk is full", "Nothing was changed"),
+)
+FILLED_LATE = Row(
+    input="a disk that fills up when only the provenance is left to write",
+    code=7,
+    name="DISK",
+    says=("the disk is full", "Nothing was changed"),
+)
+SIZE_LIMIT = Row(
+    input="a limit on the size of files (`ulimit -f`)",
+    code=7,
+    name="DISK",
+    says=("the disk is full", "Nothing was changed"),
+)
+READ_ONLY = Row(
+    input="a file system that is mounted read-only",
+    code=7,
+    name="PERMISSION",
+    says=("no permission", "Read-only"),
+)
+INTERRUPT = Row(input="SIGINT (Ctrl-C)", code=130, says=("nothing unfinished was left behind",))
+TERMINATE = Row(input="SIGTERM", code=143, says=("nothing unfinished was left behind",))
+CHANGED = Row(
+    input="a source that changes while it is read",
+    code=5,
+    name="DIGEST",
+    says=("the file changed while it was being read", "Run again when nothing writes to it"),
+)
+SHORTENED = Row(
+    input="a source that is cut short while it is read",
+    code=5,
+    name="DIGEST",
+    says=("the file changed while it was being read",),
+)
+SECOND = Row(
+    input="a second `zoo convert` to the same place",
+    code=4,
+    name="PATH",
+    says=("another process is writing out; waiting", "the output exists"),
+)
+SECOND_FORCED = Row(
+    input="a second `zoo convert --force` to the same place",
+    code=0,
+    says=("another process is writing out; waiting",),
+)
+SECOND_CACHED = Row(
+    input="a second `zoo convert` of the same model into the cache",
+    code=0,
+    says=("waiting", "converted already"),
+)
+DEAD_LOCK = Row(input="a lock whose holder was killed", code=0)
+MEMORY = Row(input="a limit on memory below the size of the checkpoint (`ulimit -d`)", code=0)
+NO_SIGNING = Row(
+    input="`zoo sign` without the library that signs",
+    code=6,
+    name="NOTFOUND",
+    says=("model-signing is not installed", "paddle-clip-zoo[sign]"),
+)
+
+ROWS = {name: row for name, row in globals().items() if isinstance(row, Row)}

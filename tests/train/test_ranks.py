@@ -1,0 +1,122 @@
+"""Several ranks against one process with the whole batch: the same gradients, the same weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from zoo.spec import CLIPSpec, native
+
+pytestmark = [pytest.mark.paddle, pytest.mark.distributed]
+pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+
+RANK = Path(__file__).with_name("rank.py")
+STEPS = 20
+EPS = float(np.finfo(np.float32).eps)
+Arrays = dict[str, np.ndarray]
+TWO = {
+    "whole logits": "float32,1,false,false,1",
+    "whole logits, gathered with gradient": "float32,1,false,true,1",
+    "local": "float32,1,true,true,1",
+    "sharded": "float32,2,true,true,1",
+    "sharded, whole logits": "float32,2,false,false,1",
+    "in pieces": "float32,1,true,true,2",
+    "in pieces, whole logits": "float32,1,false,false,2",
+}
+FOUR = {"four": "float32,1,true,true,1"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, spec: CLIPSpec) -> Path:
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "config.json").write_text(json.dumps(native.dump(spec)))
+    return folder
+
+
+@pytest.fixture
+def results(
+    runs: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[[int, dict[str, str], str], Arrays]:
+    """A case's arrays of one rank; the job of all cases runs once."""
+
+    def get(ranks: int, cases: dict[str, str], name: str, rank: int = 0) -> Arrays:
+        path = runs / f"{name}-{rank}.safetensors"
+        if not path.exists():
+            words = [f"{case}={values}" for case, values in cases.items()]
+            done = run_script(runs, STEPS, *words, ranks=ranks, script=RANK)
+            assert done.returncode == 0, done.stdout + done.stderr
+        return load_file(path)
+
+    return get
+
+
+@pytest.fixture
+def references(results: Callable[..., Arrays]) -> tuple[Arrays, Arrays]:
+    """One process with the whole batch: in float32 and in float64."""
+    cases = {f"one-{t}": f"{t},1,false,false,1" for t in ("float32", "float64")}
+    single, double = (results(1, cases, name) for name in cases)
+    return single, double
+
+
+def error(found: np.ndarray, exact: np.ndarray) -> float:
+    """Relative RMS."""
+    return float(np.linalg.norm(found.astype(np.float64) - exact) / np.linalg.norm(exact))
+
+
+CASES = [
+    *(pytest.param(2, TWO, name, id=name) for name in TWO),
+    pytest.param(4, FOUR, "four", id="four ranks", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("ranks", "of", "name"), CASES)
+def test_gradients_are_those_of_the_whole_batch(
+    results: Callable[..., Arrays],
+    references: tuple[Arrays, Arrays],
+    ranks: int,
+    of: dict[str, str],
+    name: str,
+) -> None:
+    single, double = references
+    found = results(ranks, of, name)
+    names = [key for key in double if key.startswith("gradient.")]
+    largest = max(float(np.abs(double[key]).max()) for key in names)
+    # The float64 band over tensors: float32's own error, which is larger for the one than for the
+    # other by chance, times two.
+    band = 2 * max(error(single[k], double[k]) for k in names if not k.endswith("k_proj.bias"))
+    assert band < 1e-4
+    for key in names:
+        if key.endswith("k_proj.bias"):  # no gradient but rounding
+            assert float(np.abs(found[key]).max()) < 100 * EPS * largest, key
+        else:
+            assert error(found[key], double[key]) <= band, key
+
+
+@pytest.mark.parametrize(("ranks", "of", "name"), CASES)
+def test_weights_after_twenty_steps_are_the_same(
+    results: Callable[..., Arrays],
+    references: tuple[Arrays, Arrays],
+    ranks: int,
+    of: dict[str, str],
+    name: str,
+) -> None:
+    single, _ = references
+    found = results(ranks, of, name)
+    assert found["norm"][0] > 0.5  # clipping had something to clip
+    for key, weight in single.items():
+        if key.startswith("weight.") and not key.endswith("k_proj.bias"):
+            assert error(found[key], weight.astype(np.float64)) < 1e-5, key
+    np.testing.assert_allclose(found["losses"], single["losses"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", TWO)
+def test_both_ranks_end_with_the_same(results: Callable[..., Arrays], name: str) -> None:
+    first, second = (results(2, TWO, name, rank) for rank in (0, 1))
+    for key, array in first.items():
+        np.testing.assert_array_equal(second[key], array, err_msg=key)

@@ -1,0 +1,1 @@
+"""Training and fine-tuning on Paddle: ``train/run_pretrain_dist.py`` is the way in."""

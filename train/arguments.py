@@ -1,0 +1,141 @@
+"""The command line: words to Arguments; what is not known or has no meaning is refused by name."""
+
+from __future__ import annotations
+
+import argparse
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from train.flags import REFUSED, Arguments
+from zoo.errors import UsageError
+
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
+_POSITIVE = (
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "gradient_accumulation_steps",
+    "num_train_epochs",
+    "learning_rate",
+    "visual_lr",
+    "text_lr",
+    "layer_decay",
+    "visual_ld",
+    "text_ld",
+    "adam_epsilon",
+    "save_steps",
+    "save_total_limit",
+    "logging_steps",
+    "eval_steps",
+    "context_length",
+)
+_NOT_NEGATIVE = (
+    "weight_decay",
+    "visual_wd",
+    "text_wd",
+    "max_grad_norm",
+    "warmup_steps",
+    "dataloader_num_workers",
+    "seed",
+)
+_BELOW_ONE = ("adam_beta1", "adam_beta2", "ema_decay", "warmup_ratio")  # and not negative
+_NEEDED = ("model", "output_dir")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, remedy="See: train/run_pretrain_dist.py --help")
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Reads a command line.
+
+    Raises:
+        UsageError: a flag is unknown, refused, or has a value that makes no sense.
+    """
+    parser = _parser()
+    found, unknown = parser.parse_known_args(argv)
+    if unknown:
+        raise _unknown(unknown[0])
+    values = vars(found)
+    for name, refused in REFUSED.items():
+        value = values.pop(name)
+        if value is not None and value.lower() not in map(str.lower, refused.neutral):
+            raise UsageError(f"--{name} {value} is refused: {refused.reason}")
+    arguments = Arguments(**values)
+    _check(arguments)
+    return arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="run_pretrain_dist.py",
+        description="Trains a CLIP, on one process or under python -m paddle.distributed.launch.",
+        allow_abbrev=False,
+    )
+    kinds = typing.get_type_hints(Arguments)
+    for entry in fields(Arguments):
+        kind = _plain(kinds[entry.name])
+        options: dict[str, Any] = {"type": kind, "default": entry.default}
+        if kind is bool:  # --do_train, --do_train True and --do_train=False
+            options |= {"type": _bool, "nargs": "?", "const": True, "metavar": "BOOL"}
+        if entry.metadata["choices"]:
+            options["choices"] = entry.metadata["choices"]
+        parser.add_argument(f"--{entry.name}", help=_help(entry), **options)
+    for name in REFUSED:
+        parser.add_argument(f"--{name}", nargs="?", const="true", help=argparse.SUPPRESS)
+    return parser
+
+
+def _plain(kind: Any) -> Any:
+    """The type of an optional flag."""
+    if isinstance(kind, types.UnionType):
+        return next(part for part in typing.get_args(kind) if part is not types.NoneType)
+    return kind
+
+
+def _help(entry: Any) -> str:
+    text = str(entry.metadata["help"]).replace("%", "%%")
+    unsaid = entry.default is None or entry.default == ""
+    return text if unsaid else f"{text} (default: {entry.default!r})"
+
+
+def _bool(word: str) -> bool:
+    if word.lower() in (*_TRUE, *_FALSE):
+        return word.lower() in _TRUE
+    raise argparse.ArgumentTypeError(f"{word!r} is neither True nor False")
+
+
+def _unknown(word: str) -> UsageError:
+    if not word.startswith("--"):
+        return UsageError(f"{word!r} belongs to no flag", remedy="Is a backslash at a line's end?")
+    name = word.removeprefix("--").partition("=")[0]
+    known = [entry.name for entry in fields(Arguments)]
+    near = get_close_matches(name, known, n=1)
+    remedy = f"Did you mean: --{near[0]}" if near else "See: train/run_pretrain_dist.py --help"
+    return UsageError(f"there is no flag --{name}", remedy=remedy)
+
+
+def _check(arguments: Arguments) -> None:
+    """Values that make no sense, whatever the model and the data."""
+    for name in _NEEDED:
+        if not getattr(arguments, name):
+            raise UsageError(f"--{name} is needed")
+    for names, holds, demand in (
+        (_POSITIVE, lambda value: value > 0, "positive"),
+        (_NOT_NEGATIVE, lambda value: value >= 0, "0 or more"),
+        (_BELOW_ONE, lambda value: 0 <= value < 1, "at least 0 and below 1"),
+    ):
+        for name in names:
+            value = getattr(arguments, name)
+            if value is not None and not holds(value):
+                raise UsageError(f"--{name} must be {demand}, not {value}")
+    if arguments.max_steps == 0 or arguments.max_steps < -1:
+        raise UsageError(f"--max_steps must be positive, not {arguments.max_steps}")
+    if arguments.lock_image and arguments.lock_text:
+        raise UsageError("--lock_image and --lock_text leave nothing to train")
+    if arguments.evaluation_strategy == "steps" and not arguments.classification_eval:
+        raise UsageError("--evaluation_strategy steps needs --classification_eval")

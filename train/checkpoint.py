@@ -1,0 +1,127 @@
+"""Checkpoints: a zoo folder beside what a later run goes on from; whole, or not there at all.
+
+checkpoint-500/
+    model/                   what `zoo convert` would have written: load, verify, export it
+    ema/                     the same of the moving average, with --ema_decay
+    optimizer.safetensors    the optimizer's state under the parameters' names
+    state.json               steps done, and what the order of the data depends on
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from train.folder import write_model
+from zoo.convert.readers import open_checkpoint
+from zoo.convert.stream import Tensor
+from zoo.convert.writer import write_safetensors
+from zoo.errors import FormatError, NotFoundError
+from zoo.files import locked, new_folder
+from zoo.spec import CLIPSpec
+
+MODEL, EMA = "model", "ema"
+OPTIMIZER_NAME, STATE_NAME = "optimizer.safetensors", "state.json"
+_NAME = re.compile(r"checkpoint-(\d+)")
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``step`` steps are done; the rest decides which samples are next."""
+
+    schema_version: int = 1
+    step: int
+    batch: int  # samples of all ranks in a step
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything a checkpoint holds; ``ema`` is None where none is kept."""
+
+    spec: CLIPSpec
+    weights: Arrays
+    ema: Arrays | None
+    optimizer: Arrays
+    state: State
+
+
+def save(output: Path, snapshot: Snapshot, *, command: list[str], keep: int | None) -> Path:
+    """Writes ``checkpoint-STEP``, then removes the oldest beyond the last ``keep``.
+
+    Raises:
+        DiskError, AccessError: as the system says; then the checkpoints that were there still are.
+        NonfiniteError: a weight is not finite.
+    """
+    folder = output / f"checkpoint-{snapshot.state.step}"
+    with locked(folder, lambda text: None), new_folder(folder, replace=True) as partial:
+        write_model(partial / MODEL, snapshot.spec, snapshot.weights, output.name, command)
+        if snapshot.ema is not None:
+            write_model(partial / EMA, snapshot.spec, snapshot.ema, output.name, command)
+        write_safetensors(
+            partial / OPTIMIZER_NAME,
+            as_tensors(snapshot.optimizer),
+            metadata={},
+            advance=lambda count: None,
+        )
+        encoded = msgspec.json.format(msgspec.json.encode(snapshot.state), indent=1)
+        (partial / STATE_NAME).write_bytes(encoded + b"\n")
+    for old in checkpoints(output)[: -keep if keep else 0]:
+        shutil.rmtree(old)
+    return folder
+
+
+def as_tensors(arrays: Arrays) -> list[Tensor]:
+    return [
+        Tensor(name=name, shape=a.shape, dtype=str(a.dtype), produce=lambda a=a: a)
+        for name, a in arrays.items()
+    ]
+
+
+def checkpoints(output: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    found = [path for path in output.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+
+
+def find_checkpoint(text: str, output: Path) -> Path:
+    """What ``--resume_from_checkpoint`` means.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+    if text.lower() == "true":
+        found = checkpoints(output)
+        if not found:
+            raise NotFoundError("there is no checkpoint to go on from", where=output)
+        return found[-1]
+    folder = Path(text)
+    if not (folder / STATE_NAME).is_file():
+        raise NotFoundError(
+            "this is no checkpoint of a training run",
+            where=folder,
+            remedy="Name a folder checkpoint-STEP, or say --resume_from_checkpoint True.",
+        )
+    return folder
+
+
+def read_state(folder: Path) -> State:
+    """Raises FormatError where the file is not what ``save`` wrote."""
+    try:
+        return msgspec.json.decode((folder / STATE_NAME).read_bytes(), type=State)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"damaged: {error}", where=folder / STATE_NAME) from None
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with open_checkpoint(path) as checkpoint:
+        return {name: np.array(checkpoint.tensor(name)) for name in checkpoint.tensors}

@@ -1,0 +1,233 @@
+"""The training loop: the story on one screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor
+
+from train import checkpoint
+from train.checkpoint import Snapshot, State
+from train.data.bad import BadSamples
+from train.data.find import find_pairs
+from train.data.order import BatchOrder
+from train.data.samples import Inputs, PairDataset, load
+from train.ema import MovingAverage
+from train.engine import Engine
+from train.flags import Arguments
+from train.groups import parameter_groups
+from train.loss import ContrastiveLoss
+from train.optimizer import Optimizer, clip_gradients
+from train.plan import Plan, make_plan
+from train.report import Live, Nothing, Report
+from train.schedule import learning_rate
+from train.start import build, describe, find_start
+from train.topology import Topology
+from train.zeroshot import ZeroShotSet, evaluate, read_zero_shot_set
+from zoo.convert.writer import WEIGHTS_NAME
+from zoo.errors import ConfigError, NonfiniteError
+from zoo.inputs.preprocess import Preprocess
+from zoo.inputs.tokenizer import Tokenizer
+from zoo.spec import CLIPSpec, native
+from zoo.talk import Talk
+
+LARGEST_SCALE = math.log(100)
+
+
+@dataclass(kw_only=True)
+class Run:
+    """Everything that a training consists of."""
+
+    arguments: Arguments
+    topology: Topology
+    plan: Plan
+    spec: CLIPSpec
+    engine: Engine
+    optimizer: Optimizer
+    average: MovingAverage | None
+    preprocess: Preprocess
+    pictures: ZeroShotSet | None
+    report: Report
+    command: list[str]
+
+
+def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk: Talk) -> None:
+    """Trains as the arguments say; every rank of the job calls it.
+
+    Args:
+        arguments: what the user asked for.
+        topology: of the job, whose processes have been initialised.
+        command: the words, for provenance.
+        talk: told of what happens before the first step.
+
+    Raises:
+        ZooError: of every kind; the checkpoints that were written stay.
+    """
+    loss = ContrastiveLoss(
+        topology=topology,
+        local_loss=arguments.local_loss,
+        gather_with_grad=arguments.gather_with_grad,
+    )
+    start = find_start(arguments, talk)
+    pairs = find_pairs(arguments)
+    pictures = None
+    if arguments.classification_eval:
+        pictures = read_zero_shot_set(Path(arguments.classification_eval))
+    plan = make_plan(arguments, topology, samples=len(pairs))
+    _check_spec(plan, start.spec)
+    model = build(start if plan.resumed is None else plan.model(start), arguments)
+    optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
+    run = Run(
+        arguments=arguments,
+        topology=topology,
+        plan=plan,
+        spec=start.spec,
+        engine=Engine(model, loss, topology),
+        optimizer=optimizer,
+        average=MovingAverage(model, arguments.ema_decay) if arguments.ema_decay else None,
+        preprocess=Preprocess(start.spec.preprocess),
+        pictures=pictures,
+        report=_report(arguments, topology, plan),
+        command=list(command),
+    )
+    with closing(run.report):
+        run.report.say(describe(start, arguments))
+        for line in plan.lines:
+            run.report.say(line)
+        if plan.resumed is not None:
+            _restore(run, plan.resumed)
+        if arguments.do_train:
+            inputs = Inputs(
+                preprocess=run.preprocess,
+                tokenizer=Tokenizer(start.spec.text.context_length),
+                seed=arguments.seed,
+            )
+            _train(run, PairDataset(pairs, inputs))
+
+
+def _report(arguments: Arguments, topology: Topology, plan: Plan) -> Report:
+    if topology.rank > 0:
+        return Nothing()
+    plan.output.mkdir(parents=True, exist_ok=True)
+    return Live(plan.output, arguments, steps=plan.steps, done=plan.done)
+
+
+def _check_spec(plan: Plan, spec: CLIPSpec) -> None:
+    """A run goes on with the model it began with."""
+    if plan.resumed is not None:
+        folder = plan.resumed / checkpoint.MODEL
+        if native.read(folder / native.CONFIG_NAME) != spec:
+            raise ConfigError(
+                "the checkpoint is of another architecture than --model",
+                where=folder,
+                remedy="Name the --model that the run began with, or another --output_dir.",
+            )
+
+
+def _restore(run: Run, folder: Path) -> None:
+    run.optimizer.restore(checkpoint.read_arrays(folder / checkpoint.OPTIMIZER_NAME))
+    if run.average is not None:
+        weights = folder / checkpoint.EMA / WEIGHTS_NAME
+        run.average.restore(checkpoint.read_arrays(weights))
+
+
+def _train(run: Run, dataset: PairDataset) -> None:
+    arguments, plan = run.arguments, run.plan
+    order = BatchOrder(
+        len(dataset),
+        batch=plan.batch,
+        rank=run.topology.rank,
+        ranks=run.topology.world,
+        seed=arguments.seed,
+        steps=plan.steps,
+        done=plan.done,
+    )
+    bad = BadSamples(dataset.why)
+    batches: Iterator[Any] = iter(load(dataset, order, workers=arguments.dataloader_num_workers))
+    for step in range(plan.done, plan.steps):
+        pixels, tokens, failures = next(batches)
+        bad.note(failures.numpy())
+        run.report.step(step + 1, _step(run, step, pixels, tokens, bad.count), plan.batch)
+        last = step + 1 == plan.steps
+        if last or (arguments.save_strategy == "steps" and (step + 1) % arguments.save_steps == 0):
+            _save(run, step + 1)
+        if run.pictures is not None and (last or _is_evaluated(arguments, step + 1)):
+            _evaluate(run, step + 1)
+
+
+def _step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> dict[str, float]:
+    """One step of the optimizer; what there is to tell of it."""
+    arguments, plan, model = run.arguments, run.plan, run.engine.model
+    draws = np.random.SeedSequence([arguments.seed, step, run.topology.rank]).generate_state(1)
+    own = run.engine.backward(
+        pixels, tokens, pieces=arguments.gradient_accumulation_steps, seed=int(draws[0])
+    )
+    loss, bad_samples = run.engine.total(float(own), bad)
+    loss /= run.topology.world
+    epoch, batch = divmod(step, plan.per_epoch)
+    if not math.isfinite(loss):
+        raise NonfiniteError(
+            f"the loss is {loss} at step {step + 1}: batch {batch + 1} of epoch {epoch + 1}",
+            remedy="The last checkpoint is as it was. Lower the rate, or lengthen the warm-up.",
+        )
+    norm = clip_gradients(run.optimizer.parameters.values(), arguments.max_grad_norm)
+    rate = learning_rate(step, base=arguments.learning_rate, warmup=plan.warmup, steps=plan.steps)
+    run.optimizer.step(rate)
+    with paddle.no_grad():
+        model.logit_scale.clip_(0.0, LARGEST_SCALE)
+    if run.average is not None:
+        run.average.update(model)
+    return {
+        "epoch": step / plan.per_epoch,
+        "loss": loss,
+        "learning_rate": rate,
+        "gradient_norm": norm,
+        "logit_scale": model.logit_scale.exp().item(),
+        "bad_samples": bad_samples,
+    }
+
+
+def _save(run: Run, step: int) -> None:
+    """Every rank takes part, since each may hold a part of the state; the first one writes."""
+    optimizer = run.optimizer.state()
+    if run.topology.rank > 0:
+        return
+    model, average = run.engine.model, run.average
+    snapshot = Snapshot(
+        spec=run.spec,
+        weights={name: parameter.numpy() for name, parameter in model.named_parameters()},
+        ema=average and {name: weight.numpy() for name, weight in average.weights.items()},
+        optimizer=optimizer,
+        state=State(
+            step=step, batch=run.plan.batch, samples=run.plan.samples, seed=run.arguments.seed
+        ),
+    )
+    folder = checkpoint.save(
+        run.plan.output, snapshot, command=run.command, keep=run.arguments.save_total_limit
+    )
+    run.report.event("checkpoint", step, {"folder": folder.name})
+
+
+def _is_evaluated(arguments: Arguments, step: int) -> bool:
+    every = arguments.eval_steps or arguments.logging_steps
+    return arguments.evaluation_strategy == "steps" and step % every == 0
+
+
+def _evaluate(run: Run, step: int) -> None:
+    assert run.pictures is not None
+    scores: dict[str, Any] = evaluate(
+        run.engine.model,
+        run.pictures,
+        run.preprocess,
+        batch=run.arguments.per_device_eval_batch_size,
+        topology=run.topology,
+    )
+    label = run.arguments.pretrained_text_model
+    run.report.event("zero-shot", step, scores | ({"label": label} if label else {}))

@@ -1,0 +1,156 @@
+"""AdamW and Lamb over parameter groups; the optimizer's state may be shared out over ranks.
+
+Sharing it out is ZeRO's stage 1 (https://arxiv.org/abs/1910.02054). It is written here because
+Paddle's DygraphShardingOptimizer takes no parameter groups and its group sharding no CPU. Stage 2
+also lets go of the gradients of other ranks' parameters; the numbers are the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+from numpy.typing import NDArray
+from paddle import Tensor
+
+from train.flags import Arguments
+from train.groups import Group
+from train.topology import Topology
+
+MOMENTS = ("moment1", "moment2")
+POWERS = ("beta1_pow", "beta2_pow")  # the same for every parameter
+State = dict[str, NDArray[np.float32]]
+
+
+class Optimizer:
+    """Steps every parameter of the groups; each rank computes those of its shard.
+
+    Args:
+        groups: see ``train.groups``.
+        arguments: which optimizer, and its constants.
+        topology: ranks; the state is shared out over ``topology.sharding`` of them.
+    """
+
+    def __init__(self, groups: Iterable[Group], arguments: Arguments, topology: Topology) -> None:
+        groups = list(groups)
+        self.parameters = {n: p for group in groups for n, p in group.parameters.items()}
+        self._owner = share_out(
+            {n: math.prod(p.shape) for n, p in self.parameters.items()}, topology.sharding
+        )
+        self._topology = topology
+        self._group = _sharding_group(topology)
+        self._own = {n: p for n, p in self.parameters.items() if self._is_own(n)}
+        self._inner = _make(arguments, [self._own_part(group) for group in groups])
+
+    def step(self, rate: float) -> None:
+        """One step at ``rate`` (before the groups' factors), and no gradients afterwards."""
+        self._inner.set_lr(rate)
+        self._inner.step()
+        if self._topology.sharding > 1:
+            with paddle.no_grad():
+                for name, parameter in self.parameters.items():
+                    dist.broadcast(parameter, src=self._source(name), group=self._group)
+        for parameter in self.parameters.values():
+            parameter.clear_gradient()
+
+    def state(self) -> State:
+        """What a later run goes on from, by the parameters' own names; every rank has to call it.
+
+        ``NAME.moment1`` and ``NAME.moment2`` of a parameter's shape; ``beta1_pow`` and
+        ``beta2_pow`` [1].
+        """
+        known = self._inner.state_dict()
+        state: State = {}
+        for name, parameter in self.parameters.items():
+            for moment in MOMENTS:
+                key = f"{parameter.name}_{moment}_0"
+                value = known[key] if self._is_own(name) else paddle.zeros_like(parameter)
+                if self._topology.sharding > 1:
+                    value = value.clone()
+                    dist.broadcast(value, src=self._source(name), group=self._group)
+                state[f"{name}.{moment}"] = value.numpy()
+        first = next(iter(self._own.values()))
+        return state | {p: known[f"{first.name}_{p}_acc_0"].numpy() for p in POWERS}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from ``state``; call it before the first step."""
+        known = {}
+        for name, parameter in self._own.items():
+            known |= {f"{parameter.name}_{m}_0": np.array(state[f"{name}.{m}"]) for m in MOMENTS}
+            known |= {f"{parameter.name}_{p}_acc_0": np.array(state[p]) for p in POWERS}
+        self._inner.set_state_dict(known)
+
+    def _is_own(self, name: str) -> bool:
+        return self._owner[name] == self._topology.shard
+
+    def _source(self, name: str) -> int:
+        """The rank of this rank's sharding group that owns a parameter."""
+        first = self._topology.rank - self._topology.shard
+        return first + self._owner[name]
+
+    def _own_part(self, group: Group) -> Group:
+        own = {name: p for name, p in group.parameters.items() if name in self._own}
+        return Group(parameters=own, factor=group.factor, decay=group.decay)
+
+
+def share_out(sizes: Mapping[str, int], shards: int) -> dict[str, int]:
+    """Which shard owns which parameter: the largest first, each to the shard with least so far."""
+    loads = [0] * shards
+    owner = {}
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        owner[name] = loads.index(min(loads))
+        loads[owner[name]] += sizes[name]
+    return owner
+
+
+def _sharding_group(topology: Topology) -> Any:
+    """The ranks that share out one copy of the state; None: all ranks."""
+    if topology.sharding in (1, topology.world):
+        return None
+    firsts = range(0, topology.world, topology.sharding)
+    groups = [dist.new_group(list(range(a, a + topology.sharding))) for a in firsts]
+    return groups[topology.rank // topology.sharding]
+
+
+def _make(arguments: Arguments, groups: list[Group]) -> paddle.optimizer.Optimizer:
+    constants = {
+        "learning_rate": arguments.learning_rate,
+        "beta1": arguments.adam_beta1,
+        "beta2": arguments.adam_beta2,
+        "epsilon": arguments.adam_epsilon,
+    }
+    lamb = arguments.optimizer == "lamb"
+    parts = [
+        {
+            "params": list(group.parameters.values()),
+            "learning_rate": group.factor,
+            "lamb_weight_decay" if lamb else "weight_decay": group.decay,
+        }
+        for group in groups
+        if group.parameters
+    ]
+    kind = paddle.optimizer.Lamb if lamb else paddle.optimizer.AdamW
+    return kind(parameters=parts, **constants)
+
+
+@paddle.no_grad()
+def clip_gradients(parameters: Iterable[Tensor], largest: float) -> float:
+    """Scales the gradients so that their norm, all together, is at most ``largest``.
+
+    Args:
+        parameters: with gradients that are the same on every rank.
+        largest: 0: they stay as they are.
+
+    Returns:
+        The norm as it was.
+    """
+    gradients = [parameter.grad for parameter in parameters]
+    norm = float(paddle.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt())
+    if 0 < largest < norm:
+        for gradient in gradients:
+            gradient.scale_(largest / norm)
+    return norm

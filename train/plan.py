@@ -1,0 +1,114 @@
+"""How many steps, on batches of what size, and from where: settled before the first step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from train import checkpoint
+from train.data.order import batches_in_epoch
+from train.flags import Arguments
+from train.start import Start
+from train.topology import Topology
+from zoo.errors import ConfigError, PathError, UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run's figures.
+
+    Attributes:
+        batch: samples of all ranks in a step.
+        samples: of the whole data set.
+        per_epoch: steps in one pass over them.
+        steps: of the whole training, those of earlier runs included.
+        warmup: steps of the warm-up.
+        done: steps that earlier runs did.
+        resumed: the checkpoint that the run goes on from.
+        lines: what the user should know of all this.
+    """
+
+    output: Path
+    batch: int
+    samples: int
+    per_epoch: int
+    steps: int
+    warmup: int
+    done: int
+    resumed: Path | None
+    lines: tuple[str, ...]
+
+    def model(self, start: Start) -> Start:
+        """The start of a run that goes on: the same model, its weights the checkpoint's."""
+        assert self.resumed is not None
+        return replace(start, folder=self.resumed / checkpoint.MODEL)
+
+
+def make_plan(arguments: Arguments, topology: Topology, *, samples: int) -> Plan:
+    """Settles a run.
+
+    Raises:
+        PathError: the output has checkpoints, and nothing says what is to become of them.
+        ConfigError: the checkpoint is of other data or another seed.
+        UsageError: the checkpoint's batch can't be shared out, or all steps are warm-up.
+        DatasetError: the samples do not fill a batch.
+    """
+    output = Path(arguments.output_dir)
+    pieces = topology.world * arguments.gradient_accumulation_steps
+    batch = pieces * arguments.per_device_train_batch_size
+    resumed, done, lines = None, 0, []
+    if arguments.resume_from_checkpoint.lower() not in ("", "false", "none"):
+        resumed = checkpoint.find_checkpoint(arguments.resume_from_checkpoint, output)
+        state = checkpoint.read_state(resumed)
+        for name, now, then in (
+            ("samples", samples, state.samples),
+            ("seed", arguments.seed, state.seed),
+        ):
+            if now != then:
+                raise ConfigError(
+                    f"{name}: {now} now and {then} in the checkpoint, so that the samples which "
+                    "are next can't be found",
+                    where=resumed,
+                )
+        if state.batch % pieces:
+            raise UsageError(
+                f"the run's batch of {state.batch} can't be cut into {topology.world} ranks x "
+                f"{arguments.gradient_accumulation_steps} passes",
+                where=resumed,
+                remedy="Choose another number of ranks, or --gradient_accumulation_steps.",
+            )
+        done = state.step
+        lines.append(f"going on from {resumed.name}")
+        if state.batch != batch:
+            batch = state.batch
+            lines.append(f"the batch stays {batch}: {batch // pieces} pairs in a forward pass")
+    elif checkpoint.checkpoints(output) and not arguments.overwrite_output_dir:
+        raise PathError(
+            "the output has checkpoints already",
+            where=output,
+            remedy="Go on with --resume_from_checkpoint True, start anew with "
+            "--overwrite_output_dir, or choose another --output_dir.",
+        )
+    per_epoch = batches_in_epoch(samples, batch)
+    epochs = math.ceil(arguments.num_train_epochs * per_epoch)
+    steps = arguments.max_steps if arguments.max_steps > 0 else epochs
+    warmup = arguments.warmup_steps or math.ceil(arguments.warmup_ratio * steps)
+    if done < steps <= warmup:
+        raise UsageError(
+            f"{warmup} steps of warm-up in a training of {steps}: the rate would never be reached",
+            remedy="Lower --warmup_steps, or train for longer.",
+        )
+    if arguments.sharding == "stage2":
+        lines.append("sharding stage2 runs as stage1: the same numbers, more memory")
+    return Plan(
+        output=output,
+        batch=batch,
+        samples=samples,
+        per_epoch=per_epoch,
+        steps=steps,
+        warmup=warmup,
+        done=done,
+        resumed=resumed,
+        lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch"),
+    )

@@ -1,0 +1,157 @@
+"""What people watch: a line now and then, a JSON-lines log, TensorBoard, VisualDL, a plot."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from train.flags import Arguments
+from train.plot import plot_curves
+from zoo.errors import missing_library
+from zoo.files import write_atomic
+
+LOG_NAME, PLOT_NAME = "log.jsonl", "loss.svg"
+Scalar = Callable[[str, float, int], None]
+
+
+class Report(Protocol):
+    """Where a run tells what it does; all ranks but the first have a silent one."""
+
+    def say(self, text: str) -> None: ...
+
+    def step(self, step: int, figures: dict[str, float], samples: int) -> None: ...
+
+    def event(self, kind: str, step: int, figures: dict[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Nothing:
+    """The silent one."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def step(self, step: int, figures: dict[str, float], samples: int) -> None:
+        pass
+
+    def event(self, kind: str, step: int, figures: dict[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Live:
+    """The first rank's.
+
+    Args:
+        output: the run's folder.
+        arguments: what to write, and how often.
+        steps: of the whole run.
+        done: steps of a run before; what the log has beyond them is dropped.
+    """
+
+    def __init__(self, output: Path, arguments: Arguments, *, steps: int, done: int) -> None:
+        self._every = arguments.logging_steps
+        self._first = arguments.logging_first_step
+        self._redraw = sys.stderr.isatty() and not arguments.disable_tqdm
+        self._steps = steps
+        self._plot = output / PLOT_NAME
+        self._scalars = _writers(arguments, output)
+        path = output / LOG_NAME
+        self._curve = _keep_up_to(path, done)
+        self._log = path.open("a", encoding="utf-8")
+        self._began = self._last = time.monotonic()
+        self._done = done
+        self._samples = 0
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def step(self, step: int, figures: dict[str, float], samples: int) -> None:
+        """``step`` steps are done, the last with these figures and on so many samples."""
+        self._samples += samples
+        whole = step % self._every == 0 or step == self._steps or (step == 1 and self._first)
+        if whole or self._redraw:
+            back, end = ("\r" if self._redraw else ""), ("\n" if whole else "")
+            print(f"{back}{self._line(step, figures)}", end=end, file=sys.stderr, flush=True)
+        if whole:
+            now = time.monotonic()
+            figures = figures | {"images_per_second": self._samples / (now - self._last)}
+            self._last, self._samples = now, 0
+            self._write({"step": step, **figures})
+            self._curve.append((step, figures["loss"]))
+            for scalar in self._scalars:
+                for name, value in figures.items():
+                    scalar(f"train/{name}", value, step)
+
+    def event(self, kind: str, step: int, figures: dict[str, Any]) -> None:
+        """Anything but a step: a checkpoint, an evaluation, a bad sample."""
+        told = ", ".join(f"{name} {value}" for name, value in figures.items())
+        self.say(f"step {step}: {kind}: {told}")
+        self._write({"event": kind, "step": step, **figures})
+        for scalar in self._scalars:
+            for name, value in figures.items():
+                if isinstance(value, float):
+                    scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        self._log.close()
+        if self._curve:
+            svg = plot_curves({"loss": self._curve}, label="loss over steps")
+            write_atomic(self._plot, svg.encode())
+
+    def _line(self, step: int, figures: dict[str, float]) -> str:
+        now = time.monotonic()
+        rate = self._samples / max(now - self._last, 1e-9)
+        left = (now - self._began) / (step - self._done) * (self._steps - step)
+        return (
+            f"step {step}/{self._steps}  loss {figures['loss']:.4f}  "
+            f"rate {figures['learning_rate']:.3g}  gradient {figures['gradient_norm']:.3g}  "
+            f"scale {figures['logit_scale']:.4g}  {rate:.0f} images/s  {_clock(left)} left"
+        )
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._log.write(json.dumps(entry) + "\n")
+        self._log.flush()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def _keep_up_to(path: Path, step: int) -> list[tuple[int, float]]:
+    """Drops what a log says of steps after ``step``; returns the losses that are left."""
+    lines = path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else []
+    kept = [entry for entry in map(json.loads, lines) if entry["step"] <= step]
+    write_atomic(path, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+    return [(entry["step"], entry["loss"]) for entry in kept if "loss" in entry]
+
+
+def _writers(arguments: Arguments, output: Path) -> list[Scalar]:
+    """The libraries asked for, as functions of name, value and step."""
+    folder = arguments.logging_dir or str(output / "runs")
+    scalars: list[Scalar] = []
+    if arguments.tensorboard or arguments.report_to == "tensorboard":
+        try:
+            from tensorboard.summary import Writer
+        except ModuleNotFoundError as error:
+            raise missing_library("tensorboard", "train", "--tensorboard") from error
+        board = Writer(folder)
+        scalars.append(lambda name, value, step: board.add_scalar(name, value, step))
+    if arguments.report_to == "visualdl":
+        try:
+            from visualdl import LogWriter
+        except ModuleNotFoundError as error:
+            raise missing_library("visualdl", "train", "--report_to visualdl") from error
+        visual = LogWriter(folder)
+        scalars.append(lambda name, value, step: visual.add_scalar(name, value, step))
+    return scalars

@@ -1,0 +1,44 @@
+# ruff: noqa: E402 - the project's root comes onto the path first
+"""Trains a CLIP; started as PaddleMIX's script of this name.
+
+    python -m paddle.distributed.launch --nproc_per_node 8 train/run_pretrain_dist.py \\
+        --model ViT-B-32 --output_dir output ...
+    python train/run_pretrain_dist.py --help
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # the project's root, not this folder
+
+from train import job
+from train.arguments import parse
+from train.topology import find_topology
+from zoo.cli.output import Output
+from zoo.runtime import import_paddle
+from zoo.talk import Silence
+
+
+def main(argv: list[str]) -> int:
+    """Runs one rank; returns the exit code, docs/commands.md lists them."""
+    with job.reported() as outcome:
+        arguments = parse(argv)
+        topology = find_topology(arguments)
+        with job.one_failure(topology, Path(arguments.output_dir)):
+            paddle = import_paddle()
+            if arguments.device:
+                paddle.set_device(arguments.device)
+            if topology.world > 1:
+                paddle.distributed.init_parallel_env()
+            from train.loop import train
+
+            talk = Silence() if topology.rank else Output(Namespace(json=0, quiet=0, verbose=0))
+            train(arguments, topology, ["train/run_pretrain_dist.py", *argv], talk)
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

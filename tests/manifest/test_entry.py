@@ -49,6 +49,9 @@ def models() -> tuple[Manifest, ...]:
     return registry().manifests
 
 
+PADDLEMIX = [manifest for manifest in models() if manifest.source.paddlemix]
+
+
 def test_a_minimal_manifest_is_read(toml: Path) -> None:
     manifest = read(toml)
     assert manifest.id == "tiny"
@@ -123,6 +126,10 @@ def test_every_manifest_states_what_is_known(manifest: Manifest) -> None:
     assert judged.source.startswith("open_clip docs/openclip_results.csv")
     assert judged.dataset == "imagenet1k"
     assert manifest.source.hub in manifest.aliases
+
+
+@pytest.mark.parametrize("manifest", PADDLEMIX, ids=lambda m: m.id)
+def test_paddlemix_s_models_have_its_link_and_its_figures(manifest: Manifest) -> None:
     assert f"paddlemix/CLIP/{manifest.id}" in manifest.aliases
     assert manifest.source.paddlemix is not None
     assert f"/{manifest.id}/" in manifest.source.paddlemix

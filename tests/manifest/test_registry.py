@@ -14,8 +14,19 @@ from zoo.spec.count import expected_params
 ZOO = registry()
 
 
-def test_the_zoo_has_its_fourteen_models_each_in_a_file_of_its_name() -> None:
-    assert len(ZOO.manifests) == 14
+def test_the_zoo_has_paddlemix_s_fourteen_models_and_more_each_in_a_file_of_its_name() -> None:
+    assert len([m for m in ZOO.manifests if m.source.paddlemix]) == 14
+    assert [m.id for m in ZOO.manifests if not m.source.paddlemix] == [
+        "clip-vit-base-patch32",
+        "clip-vit-large-patch14",
+        "metaclip-b16-400m",
+        "metaclip-b16-fullcc2.5b",
+        "metaclip-b32-400m",
+        "metaclip-b32-fullcc2.5b",
+        "metaclip-h14-fullcc2.5b",
+        "metaclip-l14-400m",
+        "metaclip-l14-fullcc2.5b",
+    ]
     assert {path.stem for path in ZOO.folder.glob("*.toml")} == {m.id for m in ZOO.manifests}
 
 
@@ -45,7 +56,7 @@ def test_an_ambiguous_prefix_names_its_candidates(name: str) -> None:
 
 
 def test_what_fits_nothing_is_told_apart_from_what_is_ambiguous() -> None:
-    assert ZOO.match("openai/clip-vit-base-patch32") is None
+    assert ZOO.match("openai/clip-vit-base-patch16") is None
 
 
 def test_a_typo_suggests_the_nearest() -> None:

@@ -153,6 +153,10 @@ def test_what_transformers_4_wrote_beside_changes_nothing() -> None:
     assert hf.parse(whole, "") == DEFAULT
 
 
+def test_metaclip_s_words_that_transformers_does_not_read_must_agree() -> None:
+    assert hf.parse(config(text__heads=8, text__layers=12), "") == DEFAULT
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -170,6 +174,7 @@ def test_what_transformers_4_wrote_beside_changes_nothing() -> None:
         ({"text__vocab_size": 99}, "eos_token_id = 49407"),
         ({"text__model_type": "bert"}, "model_type = 'bert'"),
         ({"text__num_hidden_layers": 10**9}, "num_hidden_layers"),
+        ({"text__heads": 12}, "heads = 12"),
     ],
 )
 def test_what_zoo_does_not_compute_is_refused_by_name(change: dict[str, Any], message: str) -> None:

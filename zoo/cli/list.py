@@ -66,12 +66,14 @@ def _print_table(out: Output, models: list[Manifest], statuses: dict[str, Status
 
 
 def _ranked(manifests: Sequence[Manifest]) -> list[Manifest]:
-    """The largest family first, and in each the best model first."""
+    """PaddleMIX's families first and of these the largest; in each the best model first."""
     sizes = Counter(_family(manifest) for manifest in manifests)
+    known = Counter(_family(manifest) for manifest in manifests if manifest.source.paddlemix)
 
-    def rank(manifest: Manifest) -> tuple[int, str, float]:
+    def rank(manifest: Manifest) -> tuple[int, int, str, float]:
         family, judged = _family(manifest), manifest.judged_claim
-        return (-sizes[family], family.casefold(), -judged.value if judged else 0.0)
+        best = -judged.value if judged else 0.0
+        return (-known[family], -sizes[family], family.casefold(), best)
 
     return sorted(manifests, key=rank)
 

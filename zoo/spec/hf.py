@@ -130,6 +130,9 @@ def _tower(fields: Fields, *, width: int, mlp_width: int, heads: int) -> dict[st
 
 
 def _finished(fields: Fields, spec: Tower) -> Tower:
+    # MetaCLIP's configurations say this in open_clip's words, which transformers does not read.
+    fields.require("layers", spec.layers)
+    fields.require("heads", spec.heads)
     fields.finish()
     check_tower(spec, fields.where)
     return spec

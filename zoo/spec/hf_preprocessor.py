@@ -20,8 +20,12 @@ from zoo.spec.open_clip import OPENAI_MEAN, OPENAI_STD
 CONFIG_NAME = "preprocessor_config.json"
 PROCESSOR_NAME = "processor_config.json"  # where transformers 5 keeps it, when it keeps all in one
 NAMES = (PROCESSOR_NAME, CONFIG_NAME)
-KINDS = ("CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil")
-OLD_KINDS = ("CLIPFeatureExtractor", *KINDS)
+KINDS = (
+    "CLIPImageProcessor",
+    "CLIPImageProcessorFast",
+    "CLIPImageProcessorPil",
+    "CLIPFeatureExtractor",  # its name of old
+)
 RESAMPLE: dict[int, Interpolation] = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
 
 
@@ -54,11 +58,12 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
         ConfigError: a field is unknown, or asks for other steps than zoo's.
     """
     fields = Fields(data, where)
-    fields.choice("image_processor_type", KINDS, KINDS[0])
-    fields.choice("feature_extractor_type", OLD_KINDS, KINDS[0])
+    for key in ("image_processor_type", "feature_extractor_type"):
+        fields.choice(key, KINDS, KINDS[0])
     for step in ("do_resize", "do_rescale", "do_normalize", "do_convert_rgb"):
         fields.require(step, True)
     fields.require("default_to_square", False)
+    fields.require("use_square_size", False)
     fields.require("do_pad", False)
     factor = fields.take("rescale_factor", float, 1 / 255)
     if not math.isclose(factor, 1 / 255, rel_tol=1e-12):

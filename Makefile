@@ -30,5 +30,5 @@ clean:
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(INSTALL) --editable '.[cpu,reference,test,dev]'
+	$(INSTALL) --editable '.[cpu,reference,sign,test,dev]'
 	touch $@

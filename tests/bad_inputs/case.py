@@ -18,12 +18,14 @@ class Row:
         code: the exit code.
         name: the error's name; empty where the input is accepted.
         says: words that the message has to have, in this order.
+        note: what happens, where no message tells.
     """
 
     input: str
     code: int
     name: str = ""
     says: tuple[str, ...] = ()
+    note: str = ""
 
     def check(self, code: int, stderr: str) -> None:
         """Holds what a command said against the row: one message, and no traceback."""

@@ -44,11 +44,10 @@ CHANGED = Row(
     name="DIGEST",
     says=("the file changed while it was being read", "Run again when nothing writes to it"),
 )
-SHORTENED = Row(
+CUT = Row(
     input="a source that is cut short while it is read",
-    code=5,
-    name="DIGEST",
-    says=("the file changed while it was being read",),
+    code=135,
+    note="the system ends the process (SIGBUS); nothing is lost, and the next run clears up",
 )
 SECOND = Row(
     input="a second `zoo convert` to the same place",

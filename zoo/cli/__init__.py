@@ -24,6 +24,8 @@ COMMANDS = {
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
     "cache": "what converted models take on the disk, and giving it back",
+    "sign": "vouch for a converted checkpoint with your key",
+    "check-signature": "see whether a key vouches for a converted checkpoint",
     "demo": "convert, verify and classify with the bundled checkpoint, offline",
     "doctor": "this environment, and what is missing for what",
 }
@@ -143,6 +145,8 @@ def _in_words(error: Exception) -> ZooError:
         from zoo.files import as_zoo_error
 
         return as_zoo_error(error, None)
+    if isinstance(error, MemoryError):
+        return ZooError("there is not enough memory", remedy="See what limits it: ulimit -a")
     return ZooError(
         f"{type(error).__name__}: {error}",
         remedy="This is a bug in zoo; --debug shows where it happened.",

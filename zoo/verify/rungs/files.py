@@ -8,6 +8,7 @@ from zoo.convert import provenance
 from zoo.convert.provenance import PROVENANCE_NAME, Provenance
 from zoo.errors import DigestError, NotFoundError, ZooError
 from zoo.files import leftovers, sha256_file
+from zoo.signing import SIGNATURE_NAME
 from zoo.talk import Talk
 from zoo.verify import evidence
 from zoo.verify.outcome import Outcome, failed, passed
@@ -37,8 +38,9 @@ def check_files(folder: Path, talk: Talk) -> Outcome:
 
 
 def _strangers(folder: Path, record: Provenance) -> list[str]:
-    known = {file.name for file in record.files} | {PROVENANCE_NAME, evidence.EVIDENCE_NAME}
-    known |= leftovers(evidence.EVIDENCE_NAME)
+    later = {evidence.EVIDENCE_NAME, SIGNATURE_NAME}
+    known = {file.name for file in record.files} | {PROVENANCE_NAME} | later
+    known |= {name for written in later for name in leftovers(written)}
     return [
         f"{path.name} does not belong here"
         for path in sorted(folder.iterdir())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -169,7 +170,7 @@ def test_without_an_exchange_the_old_folder_steps_aside(
 ) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
     target = tmp_path / "out"
-    (tmp_path / ".out.old").mkdir()  # from a run that died at the worst moment
+    (tmp_path / ".out.old" / "of a run that died at the worst moment").mkdir(parents=True)
     fill(target, "old")
     fill(target, "new", replace=True)
     assert content(target) == {"file": "new"}
@@ -250,6 +251,23 @@ def test_only_the_lock_of_a_killed_process_is_forgotten(tmp_path: Path) -> None:
     files.forget_lock(target)
     files.forget_lock(target)
     assert not names(tmp_path)
+
+
+def test_a_lock_that_changes_hands_meanwhile_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".out.lock"
+    path.touch()
+    flock = fcntl.flock
+
+    def late(handle: int, operation: int) -> None:
+        path.unlink()  # the holder ends ...
+        path.touch()  # ... and another begins
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    files.forget_lock(tmp_path / "out")
+    assert names(tmp_path) == [".out.lock"]
 
 
 def test_a_lock_that_can_t_be_made_says_why(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def forget_lock(target: Path) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+            if os.fstat(handle).st_nlink:  # else the file at this path is another's by now
+                path.unlink()
         finally:
             os.close(handle)
 

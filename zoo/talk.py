@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
+
+
+class Advance(Protocol):
+    """Called with how much has been done since the last call, and what to say of it."""
+
+    def __call__(self, amount: int, /, note: str = "") -> object: ...
 
 
 class Talk(Protocol):
@@ -14,9 +19,8 @@ class Talk(Protocol):
 
     def progress(
         self, label: str, total: int, *, unit: str = ""
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        """Progress towards ``total``; the callable is told how much was done since its last call,
-        from any thread."""
+    ) -> AbstractContextManager[Advance]:
+        """Progress towards ``total``; it may be advanced from any thread."""
         ...
 
 
@@ -28,5 +32,5 @@ class Silence:
 
     def progress(
         self, label: str, total: int, *, unit: str = ""
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        return nullcontext(lambda amount: None)
+    ) -> AbstractContextManager[Advance]:
+        return nullcontext(lambda amount, note="": None)

@@ -12,7 +12,9 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from zoo.talk import Advance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,12 +25,6 @@ PLAIN_INTERVAL = 10.0  # seconds between progress lines where stderr is no termi
 def printable(text: str) -> str:
     """Text from a file made harmless for a terminal: control characters are escaped."""
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-
-
-class Advance(Protocol):
-    """Called with how much has been done since the last call."""
-
-    def __call__(self, amount: int, /) -> None: ...
 
 
 class Output:
@@ -68,7 +64,7 @@ class Output:
     def progress(self, label: str, total: int, *, unit: str = "") -> Iterator[Advance]:
         """Progress towards ``total``; ``unit`` "B" shows bytes."""
         if self.quiet or self.json:
-            yield lambda amount: None
+            yield lambda amount, note="": None
         elif sys.stderr.isatty():
             with _bar(label, total, unit) as advance:
                 yield advance
@@ -89,22 +85,29 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     )
 
     amount = DownloadColumn() if unit == "B" else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        amount,
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+        task = bar.add_task(label, total=total, note="")
+        yield lambda done, note="": bar.update(task, advance=done, note=note)
 
 
 def _plain_lines(label: str, total: int) -> Advance:
     done = 0
     last = time.monotonic()
 
-    def advance(amount: int, /) -> None:
+    def advance(amount: int, /, note: str = "") -> None:
         nonlocal done, last
         done += amount
         now = time.monotonic()
         if now - last >= PLAIN_INTERVAL:
             last = now
-            print(f"{label}: {100 * done // max(total, 1)} %", file=sys.stderr, flush=True)
+            text = f"{label}: {100 * done // max(total, 1)} %"
+            print(f"{text}, {note}" if note else text, file=sys.stderr, flush=True)
 
     return advance

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import Output
-from zoo.errors import CheckError, DigestError, NotFoundError, NotRunError
+from zoo.errors import CheckError, DigestError, NotFoundError, NotRunError, UsageError
 
 if TYPE_CHECKING:
+    from zoo.verify.evidence import Rung
     from zoo.verify.run import Result
 
 EXAMPLES = """\
@@ -19,12 +20,15 @@ examples:
   zoo verify ./B-32 --report B-32.html
   zoo verify CLIP-ViT-B-32-laion2B-s34B-b79K --upto files
   zoo verify ./B-32 --source ./upstream --self-test
+  zoo verify --zero-shot           the bundled digits; ImageNet under $ZOO_DATA
+  zoo verify ./B-32 --zero-shot --data ~/imagenet/val --against open_clip
 
 The rungs: 1 files, 2 structure, 3 roundtrip, 4 parity, 5 pipeline, 6 zero-shot.
 Parity needs open_clip (the extra `reference`) or goldens that it made, and
 Paddle. The evidence is left in the checkpoint's folder."""
 
-RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline")
+RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline", "zero-shot")
+DEFAULT = "pipeline"  # the highest rung that needs no data set
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not run": "[yellow]not run[/]"}
 
 
@@ -34,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", help="what it was converted from (where its provenance says)")
     parser.add_argument(
-        "--upto", type=_rung, metavar="RUNG", help="the highest rung to try, 1 to 5"
+        "--upto", type=_rung, metavar="RUNG", help="the highest rung to try, 1 to 6 (5)"
     )
     parser.add_argument(
         "--strict", action="store_true", help="a rung that could not run is an error (exit 8)"
@@ -45,18 +49,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", action="store_true", help="keep the evidence under manifests/evidence"
     )
+    zero_shot = parser.add_argument_group("rung 6")
+    zero_shot.add_argument("--zero-shot", action="store_true", help="climb to rung 6")
+    zero_shot.add_argument(
+        "--data",
+        metavar="NAME|PATH",
+        help="what to classify: a name under $ZOO_DATA, or a path (the model's own)",
+    )
+    zero_shot.add_argument(
+        "--against", choices=["open_clip"], help="run open_clip on the same images too"
+    )
+    zero_shot.add_argument(
+        "--allow-unreadable",
+        action="store_true",
+        help="count images that can't be read, instead of failing",
+    )
+    zero_shot.add_argument(
+        "--emit", choices=["clip-benchmark"], help="print the result as CLIP_benchmark writes it"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page to look at")
 
 
 def run(args: argparse.Namespace) -> int:
+    from zoo.verify.evaluation import Wish
     from zoo.verify.run import record, verify
 
     out = Output(args)
+    upto = _upto(args)
+    wish = Wish(
+        data=args.data,
+        against_open_clip=args.against is not None,
+        allow_unreadable=args.allow_unreadable,
+    )
     results = [
         verify(
             folder,
             source=args.source,
-            upto=args.upto or RUNGS[-1],
+            upto=upto,
+            zero_shot=wish if upto == RUNGS[-1] else None,
             controls=args.self_test,
             command=list(args.command),
             talk=out,
@@ -71,12 +101,17 @@ def run(args: argparse.Namespace) -> int:
 
         write_report(args.report, results)
         out.say(f"report: {args.report}")
-    if out.json:
+    if args.emit:
+        from zoo.verify.clip_benchmark import clip_benchmark
+
+        out.data(clip_benchmark(results))
+    elif out.json:
         out.document({"results": [result_document(result) for result in results]})
     else:
         for result in results:
             show_result(result, out)
-    _judge(results, asked=args.upto, strict=args.strict)
+    asked = upto if args.upto or args.zero_shot else None
+    _judge(results, asked=asked, strict=args.strict)
     return 0
 
 
@@ -86,6 +121,27 @@ def _rung(text: str) -> str:
     if text not in RUNGS:
         raise argparse.ArgumentTypeError(f"{text!r} is no rung; {', '.join(RUNGS)} are")
     return text
+
+
+def _upto(args: argparse.Namespace) -> str:
+    """The highest rung to try.
+
+    Raises:
+        UsageError: two are asked for, or something of rung 6 without it.
+    """
+    upto: str = args.upto or (RUNGS[-1] if args.zero_shot else DEFAULT)
+    if args.zero_shot and upto != RUNGS[-1]:
+        raise UsageError(f"--zero-shot is rung 6, and --upto {upto} is below it")
+    if upto != RUNGS[-1]:
+        options = {
+            "--data": args.data,
+            "--against": args.against,
+            "--allow-unreadable": args.allow_unreadable,
+            "--emit": args.emit,
+        }
+        if idle := [name for name, value in options.items() if value]:
+            raise UsageError(f"{idle[0]} is for rung 6", remedy="Add --zero-shot.")
+    return upto
 
 
 def _folders(model: str | None, out: Output) -> list[Path]:
@@ -109,18 +165,25 @@ def _folders(model: str | None, out: Output) -> list[Path]:
     return folders
 
 
+def _figures(rung: Rung) -> str:
+    from zoo.verify.outcome import in_short
+
+    return "" if rung.status == "fail" and rung.number < len(RUNGS) else in_short(rung.figures)
+
+
 def show_result(result: Result, out: Output) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from zoo.verify.outcome import in_short
-
     out.data(f"\n{result.evidence.subject.id}  ({result.folder})")
     table = Table(box=None, pad_edge=False, show_header=False)
     for rung in result.evidence.rungs:
-        told = rung.reason or in_short(rung.figures)
+        told = "; ".join(text for text in (rung.reason, _figures(rung)) if text)
         table.add_row(str(rung.number), rung.name, MARKS[rung.status], escape(told))
     out.table(table)
+    if aside := result.outcomes["zero-shot"].aside:
+        out.say(f"{aside['images']:,} images classified in {aside['seconds']:.0f} s")
+        out.say(f"predictions: {aside['predictions']}")
     if result.controls:
         out.data("negative controls")
         table = Table(box=None, pad_edge=False, show_header=False)
@@ -143,6 +206,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "folder": str(result.folder),
         "status": result.status,
         "evidence": msgspec.to_builtins(result.evidence),
+        "zero_shot": result.outcomes["zero-shot"].aside,
         "controls": [asdict(control) for control in result.controls],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from os import PathLike
 
 from PIL import Image, UnidentifiedImageError
@@ -21,8 +22,12 @@ MAX_PIXELS = 89_478_485  # where PIL starts to warn of decompression bombs; 268 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 
-def open_image(path: str | PathLike[str]) -> Image.Image:
+def open_image(path: str | PathLike[str], data: bytes | None = None) -> Image.Image:
     """Decode a picture file; the first frame of an animation.
+
+    Args:
+        path: the file; with ``data``, only what messages call it.
+        data: the file's bytes, where they are no file of their own.
 
     Raises:
         NotFoundError, AccessError, PathError: there is no such file, it may not be read, or it is a
@@ -31,7 +36,8 @@ def open_image(path: str | PathLike[str]) -> Image.Image:
         FormatError: it is no picture of a known format, is broken, or has more than MAX_PIXELS.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        source = path if data is None else BytesIO(data)
+        with Image.open(source, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _too_large(path)
             image.load()

@@ -17,7 +17,7 @@ from paddle import Tensor
 from zoo.errors import UsageError
 from zoo.models.text import TextTower
 from zoo.models.vit import VisionTower
-from zoo.models.zeroshot import build_classifier
+from zoo.models.zeroshot import Progress, build_classifier
 from zoo.spec import CLIPSpec
 
 Array = Tensor | NDArray[Any]
@@ -109,10 +109,15 @@ class CLIP(TextTower):
         return F.normalize(features) if normalize else features
 
     def build_zero_shot_classifier(
-        self, names: Sequence[str], templates: Sequence[str], *, batch_size: int = 256
+        self,
+        names: Sequence[str],
+        templates: Sequence[str],
+        *,
+        batch_size: int = 256,
+        progress: Progress = lambda done, of: None,
     ) -> Tensor:
         """One unit column per class, [E, classes]; see zoo.models.zeroshot."""
-        return build_classifier(self, names, templates, batch_size=batch_size)
+        return build_classifier(self, names, templates, batch_size=batch_size, progress=progress)
 
     def _tensor(self, array: Array) -> Tensor:
         """The input where the weights are."""

@@ -6,7 +6,7 @@ over its prompts, and that is scaled to length 1 again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,16 +16,22 @@ from numpy.typing import NDArray
 from paddle import Tensor
 
 from zoo.errors import UsageError
+from zoo.imagesets.imageset import PLACE
 from zoo.inputs.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from zoo.models.clip import CLIP
 
-PLACE = "{}"  # a template's place for the class name; templates are plain text otherwise
+Progress = Callable[[int, int], object]
 
 
 def build_classifier(
-    model: CLIP, names: Sequence[str], templates: Sequence[str], *, batch_size: int
+    model: CLIP,
+    names: Sequence[str],
+    templates: Sequence[str],
+    *,
+    batch_size: int,
+    progress: Progress = lambda done, of: None,
 ) -> Tensor:
     """The weights of a linear classifier on image features.
 
@@ -37,6 +43,7 @@ def build_classifier(
         names: class names.
         templates: prompts with ``{}`` where the name goes.
         batch_size: prompts encoded at a time.
+        progress: hears of every batch: prompts done, of how many.
 
     Returns:
         [E, classes], columns of length 1, in the type of the weights.
@@ -54,14 +61,16 @@ def build_classifier(
     prompts = [[template.replace(PLACE, name) for template in templates] for name in names]
     rows = {prompt: row for row, prompt in enumerate(dict.fromkeys(chain(*prompts)))}
     tokens = Tokenizer(model.spec.text.context_length)(list(rows))
-    features = _encode(model, tokens, batch_size)  # [different prompts, E]
+    features = _encode(model, tokens, batch_size, progress)  # [different prompts, E]
     means = np.stack([features[[rows[p] for p in of_class]].mean(axis=0) for of_class in prompts])
     columns = (means / np.linalg.norm(means, axis=1, keepdims=True)).T
     return paddle.to_tensor(np.ascontiguousarray(columns), dtype=model.text_projection.dtype)
 
 
 @paddle.no_grad()
-def _encode(model: CLIP, tokens: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
+def _encode(
+    model: CLIP, tokens: NDArray[np.int64], batch_size: int, progress: Progress
+) -> NDArray[np.float32]:
     """[n, L] -> unit features [n, E]"""
     assert model.spec.text is not None
     features = np.empty((len(tokens), model.spec.embed_dim), np.float32)
@@ -70,4 +79,5 @@ def _encode(model: CLIP, tokens: NDArray[np.int64], batch_size: int) -> NDArray[
         batch = shortest_first[start : start + batch_size]
         encoded = model.encode_text(tokens[batch], normalize=True)
         features[batch] = encoded.astype("float32").numpy()
+        progress(start + len(batch), len(tokens))
     return features

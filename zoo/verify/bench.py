@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zoo.convert.native import open_native
 from zoo.convert.provenance import Provenance
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
 from zoo.errors import NotFoundError
+from zoo.imagesets import bundled
 from zoo.manifest import Manifest
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
+from zoo.verify.evaluation import Material, is_bundled, open_clips_scores, predict
 from zoo.verify.goldens import Taps, open_taps
+from zoo.verify.journal import PREDICTIONS
 from zoo.verify.outcome import Outcome, not_run
 from zoo.verify.process import ProcessError, run_child
 from zoo.verify.reference_side import Reference, compute_reference
@@ -23,6 +30,9 @@ from zoo.verify.rungs.parity import check_parity
 from zoo.verify.rungs.pipeline import check_pipeline
 from zoo.verify.rungs.roundtrip import check_roundtrip
 from zoo.verify.rungs.structure import check_structure
+from zoo.verify.rungs.zeroshot import check_zero_shot
+from zoo.verify.tolerance import margin_band
+from zoo.verify.zeroshot import Row, compare
 
 
 class Unavailable(Exception):
@@ -37,6 +47,7 @@ class Bench:
         record: its provenance; None when it can't be read, which rung 1 says.
         source: what it was converted from; a text says why that is not at hand.
         manifest: the zoo's entry, where the checkpoint is one.
+        material: what rung 6 measures on; a text says why there is nothing.
         work: an empty folder for intermediate files.
         talk: progress.
     """
@@ -48,6 +59,7 @@ class Bench:
         record: Provenance | None,
         source: Opened | str,
         manifest: Manifest | None,
+        material: Material | str = "not asked for",
         work: Path,
         talk: Talk,
     ) -> None:
@@ -55,6 +67,8 @@ class Bench:
         self.source = source
         self.manifest = manifest
         self.environment: dict[str, Any] = {}
+        self._material = material
+        self._band = 0.0  # until parity tells what rounding may do
         self._record = record
         self._work = work
         self._talk = talk
@@ -126,7 +140,52 @@ class Bench:
 
     def parity(self, control: str | None = None) -> Outcome:
         reference = self.reference.arrays  # before the subject: without one, nothing need run
-        return check_parity(self.subject(control), reference)
+        outcome = check_parity(self.subject(control), reference)
+        if control is None and {"visual.features", "text.features"} <= outcome.bounds.keys():
+            self._band = margin_band(*(outcome.bounds[f"{t}.features"] for t in ("visual", "text")))
+        return outcome
 
     def pipeline(self, spec: CLIPSpec | None = None) -> Outcome:
         return check_pipeline(spec or self.spec, self.reference.probe, self.reference.arrays)
+
+    def zero_shot(self) -> Outcome:
+        if isinstance(self._material, str):
+            return not_run(self._material)
+        material, wish = self._material, self._material.wish
+        try:
+            predicted = predict(self.folder, self.record, self.spec, material, self._talk)
+            rows = [row for row in predicted.rows if row.problem is None]
+            scores = self._reference_scores(material, predicted.rows)
+        except NotFoundError as error:
+            raise Unavailable(str(error)) from None
+        self.environment.setdefault("subject", predicted.environment)
+        outcome = check_zero_shot(
+            predicted.rows,
+            material.images,
+            claims=self.manifest.claims.top1 if self.manifest else (),
+            judged=self.manifest.judged_claim if self.manifest else None,
+            agreement=None if scores is None else compare(rows, scores, self._band),
+            allow_unreadable=wish.allow_unreadable,
+        )
+        aside = {"predictions": str(predicted.folder / PREDICTIONS), **predicted.timing}
+        return replace(outcome, aside=aside)
+
+    def _reference_scores(self, material: Material, rows: list[Row]) -> NDArray[np.float32] | None:
+        """open_clip's, of the readable pictures: asked for, or at hand; else None."""
+        if material.wish.against_open_clip:
+            source = None if isinstance(self.source, str) else self.source
+            leave_out = [row.place for row in rows if row.problem is not None]
+            scores, self.environment["open_clip"] = open_clips_scores(
+                self.checkpoint,
+                self.spec,
+                self.record,
+                source,
+                material,
+                leave_out,
+                self._work,
+                self._talk,
+            )
+            return scores
+        if material.data == bundled.NAME and is_bundled(self.record):
+            return bundled.open_clips_scores()
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from zoo.errors import ZooError
+from zoo.errors import DatasetError, ZooError
 from zoo.verify.bench import Bench, Unavailable
 from zoo.verify.evidence import Rung
 from zoo.verify.outcome import Outcome, failed, not_run
@@ -15,8 +15,9 @@ RUNGS: Mapping[str, Callable[[Bench], Outcome]] = {
     "roundtrip": Bench.roundtrip,
     "parity": Bench.parity,
     "pipeline": Bench.pipeline,
+    "zero-shot": Bench.zero_shot,
 }
-NAMES = (*RUNGS, "zero-shot")
+NAMES = tuple(RUNGS)
 
 
 def climb(bench: Bench, upto: str) -> dict[str, Outcome]:
@@ -38,11 +39,17 @@ def climb(bench: Bench, upto: str) -> dict[str, Outcome]:
 
 
 def attempt(rung: Callable[[Bench], Outcome], bench: Bench) -> Outcome:
-    """One rung's outcome, whatever happens to it."""
+    """One rung's outcome, whatever happens to it.
+
+    Raises:
+        DatasetError: a data set that is not what it should be says nothing of the model.
+    """
     try:
         return rung(bench)
     except Unavailable as lack:
         return not_run(str(lack))
+    except DatasetError:
+        raise
     except ZooError as error:
         return failed(str(error))
 

@@ -20,6 +20,7 @@ class Outcome:
     bounds: dict[str, Any] = field(default_factory=dict)
     measured_on: MeasuredOn | None = None
     layers: tuple[LayerError, ...] = ()  # for the report's plot; the figures say it in short
+    aside: dict[str, Any] = field(default_factory=dict)  # what another run has otherwise: unsealed
 
 
 def in_short(figures: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """One framework, one process: started with a request, watched by its progress lines.
 
-A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, and errors to stderr.
+A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, with a ``note``
+where there is more to say, and errors to stderr.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from zoo.errors import NotFoundError, ZooError
+from zoo.errors import DatasetError, NotFoundError, ZooError
 from zoo.talk import Talk
 
 
@@ -38,6 +39,7 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
 
     Raises:
         NotFoundError: a library that the child needs is not installed.
+        DatasetError: its data set is not what it should be.
         ProcessError: it failed; the message is its own.
     """
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder, talk.progress(label, 100) as advance:
@@ -54,7 +56,7 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
                     environment = message.get("environment", environment)
                     if message.get("of"):
                         percent = 100 * message["done"] // message["of"]
-                        advance(max(0, percent - shown))
+                        advance(max(0, percent - shown), message.get("note", ""))
                         shown = max(shown, percent)
                 code = child.wait()
             except BaseException:
@@ -90,4 +92,6 @@ def _failure(module: str, code: int, errors: str) -> ZooError:
     text = ours[-1].removeprefix("zoo: ") if ours else "\n".join(lines[-3:]) or "it said nothing"
     if code == NotFoundError.exit_code:
         return NotFoundError(text.removeprefix("NOTFOUND: "))
+    if text.startswith(f"{DatasetError.name}: "):
+        return DatasetError(text.removeprefix(f"{DatasetError.name}: "))
     return ProcessError(f"{module} ended with code {code}: {text}")

@@ -63,14 +63,37 @@ class PredictRequest(ModelRequest, frozen=True, kw_only=True, forbid_unknown_fie
         scores                      float32  [n, classes]      100 * cosine
         predictions                 int64    [n]               ties go to the lowest index
 
-    Templates hold the class name's place as ``{}``.
+    Templates hold the class name's place as ``{}``. The pictures are files, or those of a data set
+    (zoo.imagesets.recognise) without the places that are left out.
     """
 
     task: Literal["predict"]
     out: str
-    images: list[str]
+    images: list[str] = []
+    data: str | None = None
+    leave_out: list[int] = []
     classes: list[str]
     templates: list[str]
+
+
+class EvaluateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Zero-shot classification by Paddle, of ``zoo.verify.predict``.
+
+    Attributes:
+        folder: a converted checkpoint.
+        data: a data set, as zoo.imagesets.recognise takes it.
+        out: the journal's folder (zoo.verify.journal).
+        batch_size: pictures at a time.
+        workers: processes that decode ahead; 0: none.
+        precision: what both towers compute in.
+    """
+
+    folder: str
+    data: str
+    out: str
+    batch_size: int
+    workers: int
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
 
 
 def read_request(path: Path) -> TapsRequest | PredictRequest:

@@ -18,6 +18,7 @@ from zoo.verify import evidence
 from zoo.verify.bench import Bench
 from zoo.verify.controls import Caught, self_test
 from zoo.verify.environment import describe
+from zoo.verify.evaluation import Wish, find_material
 from zoo.verify.evidence import EVIDENCE_NAME, Evidence, Status, Subject
 from zoo.verify.ladder import climb, number
 from zoo.verify.locate import locate_source
@@ -41,6 +42,7 @@ def verify(
     *,
     source: str | None,
     upto: str,
+    zero_shot: Wish | None = None,
     controls: bool,
     command: list[str],
     talk: Talk,
@@ -51,23 +53,33 @@ def verify(
         folder: the converted checkpoint.
         source: what it was converted from, as SOURCE; None: where its provenance says.
         upto: the highest rung to try.
+        zero_shot: what rung 6 is to measure, where it is asked for.
         controls: whether to run the negative controls too.
         command: what the user typed, for the record.
         talk: progress.
 
     Raises:
-        NotFoundError: the folder is no converted checkpoint, or ``source`` is not there.
+        NotFoundError: the folder is no converted checkpoint, or ``source`` or a named data set is
+            not there.
+        DatasetError: the data set is not what it should be.
         DiskError, AccessError: the evidence can't be written.
     """
     record = _record(folder)
     manifest = None if record is None else registry().names.get(record.id)
+    material = "not asked for" if zero_shot is None else find_material(zero_shot, record)
     with ExitStack() as stack:
         opened = locate_source(folder, record, source)
         if isinstance(opened, Opened):
             stack.enter_context(opened.checkpoint)
         work = stack.enter_context(TemporaryDirectory(prefix="zoo-verify-"))
         bench = Bench(
-            folder, record=record, source=opened, manifest=manifest, work=Path(work), talk=talk
+            folder,
+            record=record,
+            source=opened,
+            manifest=manifest,
+            material=material,
+            work=Path(work),
+            talk=talk,
         )
         stack.callback(bench.close)
         outcomes = climb(bench, upto)

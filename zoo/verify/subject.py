@@ -92,7 +92,7 @@ def write_taps(*, folder: Path, inputs: Path, out: Path, control: str | None) ->
     return {
         **describe(),
         "paddle": {"version": paddle.__version__, "commit": paddle.version.commit},
-        "runtime": asdict(prepare(parity=True)),
+        "runtime": asdict(prepare()),
     }
 
 

@@ -20,3 +20,17 @@ def parity_bound(reference_error: float) -> float:
     Both are relative to the float64 reference.
     """
     return max(FACTOR * reference_error, FLOOR)
+
+
+SCORE = 100.0  # the zero-shot protocol's scores are 100 * cosine
+UNITS_APART = 2.0  # the largest distance of two unit vectors
+
+
+def margin_band(image_bound: float, text_bound: float) -> float:
+    """How large a lead between two classes may be and still be rounding's, in scores.
+
+    A lead is 100 f (w1 - w2), f and w of length 1. If f is off by e and each w by d, it is off by
+    at most 100 (2 e + 2 d), by Cauchy and Schwarz. Where parity holds, our features are within
+    ``image_bound`` of float64 and the reference's within half of it, and so are the texts'.
+    """
+    return SCORE * UNITS_APART * (1 + 1 / FACTOR) * (image_bound + text_bound)

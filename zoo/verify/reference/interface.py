@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import PIL.Image
@@ -32,15 +33,15 @@ class Reference:
     preprocess: Callable[[PIL.Image.Image], torch.Tensor] | None
     tokenizer: Callable[[list[str]], torch.Tensor] | None
 
-    def pixels(self, path: str) -> torch.Tensor:
-        """float32 [3, height, width].
+    def pixels(self, path: str, data: bytes | None = None) -> torch.Tensor:
+        """float32 [3, height, width], of a file or of its bytes.
 
         Raises:
             NotFoundError, FormatError: the picture is not there, or is none.
         """
         assert self.preprocess is not None
         try:
-            with PIL.Image.open(path) as picture:
+            with PIL.Image.open(path if data is None else BytesIO(data)) as picture:
                 return self.preprocess(picture)
         except FileNotFoundError as error:
             raise NotFoundError("a picture is not there", where=path) from error

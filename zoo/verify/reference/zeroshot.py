@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.imagesets.imageset import PLACE
+from zoo.imagesets.recognise import open_imageset
 from zoo.verify.reference.interface import Reference
 from zoo.verify.reference.libraries import open_clip, torch
 from zoo.verify.reference.model import environment, load
@@ -26,14 +28,25 @@ def write_predictions(request: PredictRequest, progress: Callable[[int, int], No
         json.dumps(environment(request, reference), indent=1) + "\n"
     )
 
+    pictures = pictures_of(request)
+
     def pixels() -> Iterator[torch.Tensor]:
-        for done, path in enumerate(request.images, start=1):
-            yield reference.pixels(path)
-            progress(done, len(request.images))
+        for done, (name, data) in enumerate(pictures, start=1):
+            yield reference.pixels(name, data())
+            progress(done, len(pictures))
 
     answers = classify(reference, pixels(), classes=request.classes, templates=request.templates)
     for name, array in answers.items():
         np.save(out / f"{name}.npy", array)
+
+
+def pictures_of(request: PredictRequest) -> list[tuple[str, Callable[[], bytes | None]]]:
+    """Each picture's name, and what reads its bytes; None of a file, which is read by its name."""
+    if request.data is None:
+        return [(path, lambda: None) for path in request.images]
+    out = set(request.leave_out)
+    pictures = open_imageset(request.data).pictures
+    return [(p.name, p.stored.read) for place, p in enumerate(pictures) if place not in out]
 
 
 @torch.no_grad()
@@ -51,9 +64,9 @@ def classify(
         ``predictions`` int64 [n], as zoo.verify.request.PredictRequest describes them.
     """
     model = reference.model
-    classifier = open_clip.build_zero_shot_classifier(
-        model, reference.tokenizer, classes, templates
-    )
+    # As functions: open_clip would format a text, and a template is somebody's data.
+    fill = [lambda name, template=template: template.replace(PLACE, name) for template in templates]
+    classifier = open_clip.build_zero_shot_classifier(model, reference.tokenizer, classes, fill)
     remaining = iter(pixels)
     batches = iter(lambda: list(islice(remaining, BATCH)), [])
     scores = torch.cat(

@@ -1,0 +1,187 @@
+"""Rung 6's measurement: which pictures, Paddle's predictions of them, and the reference's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo import data
+from zoo.convert.provenance import Provenance
+from zoo.convert.readers import Checkpoint
+from zoo.convert.select import Opened
+from zoo.errors import NotFoundError
+from zoo.files import sha256_file
+from zoo.imagesets import bundled
+from zoo.imagesets.imageset import ImageSet
+from zoo.imagesets.recognise import open_imageset
+from zoo.inputs.tokenizer import Tokenizer
+from zoo.spec import CLIPSpec
+from zoo.talk import Talk
+from zoo.verify.journal import TIMING, journal_folder, read_predictions
+from zoo.verify.process import run_child
+from zoo.verify.reference_folder import make_folder
+from zoo.verify.request import EvaluateRequest
+from zoo.verify.zeroshot import Row
+
+BATCH = 32
+WORKERS = 4
+DATA = "ZOO_DATA"  # the folder with everybody's data sets
+IMAGENET = "imagenet"  # its name there
+BUNDLED_WEIGHTS = "tiny/open_clip_model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user asks of rung 6.
+
+    ``data`` is a name under $ZOO_DATA or a path; None: the data set that belongs to the model.
+    """
+
+    data: str | None = None
+    against_open_clip: bool = False
+    allow_unreadable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """A data set at hand; ``data`` is how another process opens it."""
+
+    data: str
+    images: ImageSet
+    wish: Wish
+
+
+def find_material(wish: Wish, record: Provenance | None) -> Material | str:
+    """The data set to measure on; a text says why there is none.
+
+    Raises:
+        NotFoundError: the user named one that is not there.
+        DatasetError: it is not what it claims to be.
+        ZooError: as ``open_imageset`` has it.
+    """
+    if wish.data is not None:
+        found = _named(wish.data)
+    elif record is not None and is_bundled(record):
+        found = bundled.NAME
+    else:
+        root = os.environ.get(DATA)
+        if not root:
+            return f"{DATA} is not set, and no --data is given; it names the folder of data sets"
+        found = str(Path(root).expanduser() / IMAGENET)
+        if not Path(found).exists():
+            return f"there is no data set at {found}; put ImageNet's there, or name it with --data"
+    return Material(data=found, images=open_imageset(found), wish=wish)
+
+
+def _named(text: str) -> str:
+    """A path as it is, else a name under $ZOO_DATA."""
+    root = os.environ.get(DATA)
+    if text == bundled.NAME:
+        return text
+    if not text.startswith((".", "/", "~")) and root:
+        under = Path(root).expanduser() / text
+        if under.exists():
+            return str(under)
+    if not (path := Path(text).expanduser()).exists():
+        beside = f" and under {DATA}={root}" if root else f"; {DATA} is not set"
+        raise NotFoundError(f"there is no such data set here{beside}", where=text)
+    return str(path.resolve())
+
+
+def is_bundled(record: Provenance) -> bool:
+    """Whether these are the very weights that come with zoo."""
+    if record.id != bundled.NAME or record.dtype != "keep":
+        return False
+    return record.source.files[-1].sha256 == sha256_file(data.path(BUNDLED_WEIGHTS))
+
+
+def key(
+    record: Provenance, spec: CLIPSpec, images: ImageSet, place: str, precision: str, batch: int
+) -> dict[str, Any]:
+    """Everything that a prediction depends on, but the pictures' own bytes."""
+    return {
+        "tensors": record.tensors_digest,
+        "spec": msgspec.to_builtins(spec),
+        "prompts": images.prompts_digest,
+        "tokenizer": Tokenizer().digest,
+        "precision": precision,
+        "batch size": batch,
+        "data": place,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """Paddle's answer: every picture's row, in order, and where they are kept."""
+
+    rows: list[Row]
+    folder: Path
+    timing: dict[str, Any]
+    environment: dict[str, Any]
+
+
+def predict(
+    folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk: Talk
+) -> Predicted:
+    """Paddle's predictions, made in a process of its own.
+
+    Raises:
+        NotFoundError: Paddle is not installed.
+        DatasetError: the data set has changed since a run of this that was killed.
+        ProcessError: it failed.
+    """
+    images = of.images
+    out = journal_folder(record.id, key(record, spec, images, of.data, "float32", BATCH))
+    request = EvaluateRequest(
+        folder=str(folder.resolve()),
+        data=of.data,
+        out=str(out),
+        batch_size=BATCH,
+        workers=min(WORKERS, os.cpu_count() or 1) if len(images.pictures) > 10 * BATCH else 0,
+    )
+    asked = msgspec.to_builtins(request)
+    said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
+    timing = msgspec.json.decode((out / TIMING).read_bytes(), type=dict[str, Any])
+    return Predicted(rows=read_predictions(out), folder=out, timing=timing, environment=said)
+
+
+def open_clips_scores(
+    checkpoint: Checkpoint,
+    spec: CLIPSpec,
+    record: Provenance,
+    source: Opened | None,
+    of: Material,
+    leave_out: list[int],
+    work: Path,
+    talk: Talk,
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """open_clip's scores of the same pictures, [readable, classes], and its environment.
+
+    Raises:
+        NotFoundError: open_clip is not installed.
+        ConfigError: it has no such model.
+        ProcessError: it failed.
+    """
+    folder, out = work / "open_clip", work / "open_clip-scores"
+    make_folder(folder, "open_clip", checkpoint, spec, source)
+    request = {
+        "task": "predict",
+        "folder": str(folder),
+        "dtype": record.dtype,
+        "out": str(out),
+        "data": of.data,
+        "leave_out": leave_out,
+        "classes": list(of.images.classes),
+        "templates": list(of.images.templates),
+    }
+    run_child("zoo.verify.reference", request, "zero-shot: open_clip", talk)
+    shutil.rmtree(folder)
+    environment = msgspec.json.decode((out / "environment.json").read_bytes())
+    return np.load(out / "scores.npy"), environment

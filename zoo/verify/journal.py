@@ -1,0 +1,127 @@
+"""Predictions as they are made, kept batch by batch, so that a killed run goes on where it was.
+
+A folder per evaluation, named by everything that a prediction depends on::
+
+    journal.json         what the evaluation is of
+    rank-N.jsonl         the rows that process N has made, while it runs
+    predictions.jsonl    all rows in order, once it has ended
+    timing.json          how long the last part of it took
+
+Batches are cut by index and never shared out otherwise, so that one process and several, a run in
+one go and a resumed one, put the same pictures beside each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from zoo import cache
+from zoo.errors import DatasetError
+from zoo.files import canonical_json, pretty_json, write_atomic
+from zoo.imagesets.ahead import digest_of
+from zoo.imagesets.imageset import ImageSet, Picture
+from zoo.verify.zeroshot import Row
+
+JOURNAL = "journal.json"
+PREDICTIONS = "predictions.jsonl"
+TIMING = "timing.json"
+PARTS = "rank-*.jsonl"
+
+
+def journal_folder(model: str, key: Mapping[str, object]) -> Path:
+    """Where an evaluation of this key lies in the cache."""
+    digest = hashlib.sha256(canonical_json(dict(key))).hexdigest()
+    return cache.home() / "zero-shot" / model / digest[:16]
+
+
+class Journal:
+    """One evaluation's folder.
+
+    Args:
+        folder: made where it is not there.
+        images: what is evaluated.
+        batch_size: pictures in a batch.
+
+    Raises:
+        DatasetError: the data set is not the one that the unfinished evaluation began with.
+        DiskError, AccessError: as the system says.
+    """
+
+    def __init__(self, folder: Path, images: ImageSet, batch_size: int) -> None:
+        self.folder = folder
+        self._images = images
+        self._batch_size = batch_size
+        folder.mkdir(parents=True, exist_ok=True)
+        about = pretty_json({"listing": images.listing_digest, "batch_size": batch_size})
+        path = folder / JOURNAL
+        if path.is_file() and path.read_bytes() != about:
+            raise self._changed("its list of pictures is another one")
+        self.kept = self._read()
+        write_atomic(path, about)
+
+    def batches(self) -> dict[int, tuple[Picture, ...]]:
+        """The batches that are still to do, by their number."""
+        pictures, size = self._images.pictures, self._batch_size
+        done = {row.place // size for row in self.kept}
+        return {
+            start // size: pictures[start : start + size]
+            for start in range(0, len(pictures), size)
+            if start // size not in done
+        }
+
+    def add(self, rows: Sequence[Row], rank: int) -> None:
+        """Keeps one batch, whole."""
+        with (self.folder / f"rank-{rank}.jsonl").open("ab") as file:
+            file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+    def finish(self, rows: Iterable[Row], timing: Mapping[str, object]) -> None:
+        """Writes all rows in order, and ends the evaluation."""
+        ordered = sorted(rows, key=lambda row: row.place)
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in ordered)
+        write_atomic(self.folder / PREDICTIONS, lines)
+        write_atomic(self.folder / TIMING, pretty_json(dict(timing)))
+        for part in (*self.folder.glob(PARTS), self.folder / JOURNAL):
+            part.unlink(missing_ok=True)
+
+    def _read(self) -> list[Row]:
+        """The rows of whole batches; what a kill has torn is left out and made again."""
+        batches: defaultdict[int, dict[int, Row]] = defaultdict(dict)
+        for part in sorted(self.folder.glob(PARTS)):
+            for row in _rows(part):
+                batches[row.place // self._batch_size][row.place] = row
+        count, size = len(self._images.pictures), self._batch_size
+        whole = [
+            row
+            for number, rows in batches.items()
+            if len(rows) == min(size, count - number * size)
+            for row in rows.values()
+        ]
+        for row in whole:
+            if digest_of(self._images.pictures[row.place]) != row.sha256:
+                raise self._changed(f"{row.image} is another picture")
+        return whole
+
+    def _changed(self, how: str) -> DatasetError:
+        return DatasetError(
+            f"the data set has changed since this evaluation began: {how}",
+            where=self.folder,
+            remedy="Restore it to go on, or remove that folder to begin anew.",
+        )
+
+
+def read_predictions(folder: Path) -> list[Row]:
+    """The rows of a finished evaluation, in order."""
+    return _rows(folder / PREDICTIONS)
+
+
+def _rows(path: Path) -> list[Row]:
+    rows = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):  # a kill can tear the last one
+            rows.append(msgspec.json.decode(line, type=Row))
+    return rows

@@ -1,0 +1,243 @@
+"""``python -m zoo.verify.predict REQUEST.json``: what Paddle predicts of every picture of a set.
+
+The request is ``zoo.verify.request.EvaluateRequest``; the answer is the journal's
+``predictions.jsonl`` (zoo.verify.journal).
+
+stdout: JSON lines ``{"stage": "predict", "done": i, "of": n, "note": ...}``, then
+``{"environment": {...}}``. A failure that the user can act on is one line on stderr,
+``zoo: NAME: what``, and its exit code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo import cache
+from zoo.convert import provenance
+from zoo.errors import ConfigError, UsageError, ZooError
+from zoo.files import canonical_json, locked, write_atomic
+from zoo.imagesets.ahead import prepared
+from zoo.imagesets.imageset import ImageSet, Picture
+from zoo.imagesets.recognise import open_imageset
+from zoo.inputs.tokenizer import Tokenizer
+from zoo.runtime import import_paddle, prepare
+from zoo.verify.environment import describe
+from zoo.verify.journal import Journal
+from zoo.verify.request import EvaluateRequest
+from zoo.verify.zeroshot import SCALE, Row, best_classes
+
+if TYPE_CHECKING:
+    from zoo.models.clip import CLIP
+
+Report = Callable[[int, int, str], None]  # pictures done, of how many, and what to say of it
+Gather = Callable[[list[Row]], list[Row]]  # one process's rows -> everybody's
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        if len(arguments) != 1:
+            raise UsageError("one argument is expected: the request's path")
+        request = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=EvaluateRequest)
+        predict(request, open_imageset(request.data), report)
+        print(json.dumps({"environment": environment()}), flush=True)
+    except ZooError as error:
+        print(f"zoo: {error.name}: " + str(error).replace("\n", ". "), file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def report(done: int, of: int, note: str) -> None:
+    print(json.dumps({"stage": "predict", "done": done, "of": of, "note": note}), flush=True)
+
+
+def environment() -> dict[str, Any]:
+    """What the answer depends on beside the request, as subject.py tells it."""
+    paddle = import_paddle(parity=True)
+    return {
+        **describe(),
+        "paddle": {"version": paddle.__version__, "commit": paddle.version.commit},
+        "runtime": asdict(prepare(parity=True)),
+    }
+
+
+def predict(
+    request: EvaluateRequest,
+    images: ImageSet,
+    report: Report,
+    *,
+    rank: int = 0,
+    world: int = 1,
+    gather: Gather = lambda rows: rows,
+) -> list[Row]:
+    """Classifies every picture; goes on where an earlier run of the same was killed.
+
+    Args:
+        request: what is asked.
+        images: ``request.data``, opened.
+        report: progress.
+        rank: which of ``world`` processes this is; each takes every world-th batch.
+        world: how many there are.
+        gather: collects the rows of all of them.
+
+    Returns:
+        Every picture's row, in order; in every process.
+
+    Raises:
+        ConfigError: the model lacks a tower, or nothing says how its pictures are prepared.
+        UsageError: the device does not compute in the precision.
+        DatasetError: the data set has changed since the killed run.
+        ZooError: what loading raises; Paddle not installed.
+    """
+    started = time.monotonic()
+    import_paddle(parity=True)  # before zoo.models, which would import it without
+    from zoo.models.loading import load_checkpoint
+
+    folder = Path(request.folder)
+    model = load_checkpoint(folder, dtype=request.precision)
+    if model.spec.vision is None or model.spec.text is None or model.spec.preprocess is None:
+        raise ConfigError("zero-shot needs both towers and the preprocessing", where=folder)
+    journal = Journal(Path(request.out), images, request.batch_size)
+    gather([])  # nobody writes before everybody has read
+    total = len(images.pictures)
+    classifier = build_classifier(
+        model, request, images, lambda done, of: report(0, total, f"prompt {done:,} of {of:,}")
+    )
+    todo = {number: b for number, b in journal.batches().items() if number % world == rank}
+    progress = _Progress(report, journal.kept, total)
+    made: list[Row] = []
+    for rows in _classified(model, classifier, todo, request):
+        journal.add(rows, rank)
+        made += rows
+        progress.add(rows)
+    rows = sorted([*journal.kept, *gather(made)], key=lambda row: row.place)
+    if rank == 0:
+        seconds = time.monotonic() - started
+        journal.finish(rows, {"seconds": seconds, "images": len(rows) - len(journal.kept)})
+    return rows
+
+
+def _classified(
+    model: CLIP,
+    classifier: NDArray[np.float32],
+    batches: dict[int, tuple[Picture, ...]],
+    request: EvaluateRequest,
+) -> Iterator[list[Row]]:
+    """The rows of each batch."""
+    import paddle
+
+    assert model.spec.preprocess is not None
+    # A name that occurs twice is scored once, so that its classes are equal and not nearly so.
+    columns, class_to_column = np.unique(classifier, axis=1, return_inverse=True)
+    ready = prepared(batches.values(), model.spec.preprocess, workers=request.workers)
+    for (number, batch), inputs in zip(batches.items(), ready, strict=True):
+        order: NDArray[np.int64] = np.empty((0, 0), np.int64)
+        lead: NDArray[np.float32] = np.empty(0, np.float32)
+        if len(inputs.pixels):
+            with paddle.no_grad():
+                features = model.encode_image(inputs.pixels, normalize=True)
+            scores = SCALE * (features.astype("float32").numpy() @ columns)
+            order, lead = best_classes(scores[:, class_to_column.reshape(-1)])
+        yield _rows(number * request.batch_size, batch, inputs, order, lead)
+
+
+def _rows(
+    start: int,
+    batch: Sequence[Picture],
+    inputs: Any,
+    order: NDArray[np.int64],
+    lead: NDArray[np.float32],
+) -> list[Row]:
+    answers = iter(zip(order.tolist(), lead.tolist(), strict=True))
+    rows = []
+    for place, picture in enumerate(batch):
+        problem = inputs.problems[place]
+        top, margin = ((), None) if problem else next(answers)
+        rows.append(
+            Row(
+                place=start + place,
+                image=picture.name,
+                sha256=inputs.digests[place],
+                label=picture.label,
+                top=tuple(top),
+                margin=margin,
+                problem=problem,
+            )
+        )
+    return rows
+
+
+def build_classifier(
+    model: CLIP,
+    request: EvaluateRequest,
+    images: ImageSet,
+    progress: Callable[[int, int], None],
+) -> NDArray[np.float32]:
+    """The classifier, float32 [E, classes], from the cache where the very same was built before.
+
+    Its name there is a digest of all it depends on, so that it can't be another model's.
+    """
+    assert model.spec.text is not None
+    made_of = {
+        "tensors": provenance.read(Path(request.folder)).tensors_digest,
+        "prompts": images.prompts_digest,
+        "tokenizer": Tokenizer().digest,
+        "context": model.spec.text.context_length,
+        "precision": request.precision,
+    }
+    digest = hashlib.sha256(canonical_json(made_of)).hexdigest()
+    path = cache.home() / "classifiers" / f"{digest}.npy"
+    with locked(path.with_suffix(""), lambda text: progress(0, 1)):  # another than writing takes
+        if not path.is_file():
+            built = model.build_zero_shot_classifier(
+                images.classes, images.templates, progress=progress
+            )
+            buffer = io.BytesIO()
+            np.save(buffer, built.astype("float32").numpy())
+            write_atomic(path, buffer.getvalue())
+        columns: NDArray[np.float32] = np.load(path, allow_pickle=False)
+        return columns
+
+
+class _Progress:
+    """The running top-1, pictures per second, and the time left."""
+
+    def __init__(self, report: Report, kept: Sequence[Row], total: int) -> None:
+        self._report, self._total = report, total
+        self._done, self._fresh, self._right, self._seen = len(kept), 0, 0, 0
+        self._started = time.monotonic()
+        self._count(kept)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        self._done += len(rows)
+        self._fresh += len(rows)
+        self._count(rows)
+        rate = self._fresh / max(time.monotonic() - self._started, 1e-9)
+        left = (self._total - self._done) / rate
+        top1 = 100 * self._right / max(self._seen, 1)
+        note = f"top-1 {top1:.2f} %, {rate:.0f} images/s, {_clock(left)} left"
+        self._report(self._done, self._total, note)
+
+    def _count(self, rows: Sequence[Row]) -> None:
+        self._seen += sum(row.problem is None for row in rows)
+        self._right += sum(row.top[:1] == (row.label,) for row in rows)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test proofs lint clean
+.PHONY: demo test proofs fuzz lint clean
 
 demo: .venv/.demo ## convert, verify and classify with the bundled checkpoint
 	$(BIN)/zoo demo
@@ -15,6 +15,9 @@ test: .venv/.test lint ## every test but the long ones
 proofs: .venv/.test ## the long tests, and the full-size models; the figures go to docs/proofs.md
 	$(BIN)/python -m pytest -m long
 	$(BIN)/python -m tools.proofs
+
+fuzz: .venv/.fuzz ## go on fuzzing every reader, FUZZ_SECONDS each (60)
+	$(BIN)/python -m fuzz
 
 lint: .venv/.test ## style, the three worlds, types
 	$(BIN)/ruff check .
@@ -31,4 +34,8 @@ clean:
 
 .venv/.test: .venv/.demo
 	$(INSTALL) --editable '.[cpu,reference,sign,test,dev]'
+	touch $@
+
+.venv/.fuzz: .venv/.test
+	$(INSTALL) --editable '.[fuzz]'
 	touch $@

@@ -45,9 +45,9 @@ _BELOW_ONE = ("adam_beta1", "adam_beta2", "ema_decay", "warmup_ratio")  # and no
 _NEEDED = ("model", "output_dir")
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, remedy="See: train/run_pretrain_dist.py --help")
+        raise UsageError(message, remedy=f"See: train/{self.prog} --help")
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -71,7 +71,7 @@ def parse(argv: Sequence[str]) -> Arguments:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="run_pretrain_dist.py",
         description="Trains a CLIP, on one process or under python -m paddle.distributed.launch.",
         allow_abbrev=False,
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         kind = _plain(kinds[entry.name])
         options: dict[str, Any] = {"type": kind, "default": entry.default}
         if kind is bool:  # --do_train, --do_train True and --do_train=False
-            options |= {"type": _bool, "nargs": "?", "const": True, "metavar": "BOOL"}
+            options |= {"type": boolean, "nargs": "?", "const": True, "metavar": "BOOL"}
         if entry.metadata["choices"]:
             options["choices"] = entry.metadata["choices"]
         parser.add_argument(f"--{entry.name}", help=_help(entry), **options)
@@ -103,7 +103,7 @@ def _help(entry: Any) -> str:
     return text if unsaid else f"{text} (default: {entry.default!r})"
 
 
-def _bool(word: str) -> bool:
+def boolean(word: str) -> bool:
     if word.lower() in (*_TRUE, *_FALSE):
         return word.lower() in _TRUE
     raise argparse.ArgumentTypeError(f"{word!r} is neither True nor False")

@@ -68,7 +68,7 @@ def environment() -> dict[str, Any]:
     return {
         **describe(),
         "paddle": {"version": paddle.__version__, "commit": paddle.version.commit},
-        "runtime": asdict(prepare(parity=True)),
+        "runtime": asdict(prepare()),
     }
 
 

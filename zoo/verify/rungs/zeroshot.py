@@ -31,6 +31,7 @@ def check_zero_shot(
     judged: Top1Claim | None,
     agreement: Agreement | None,
     allow_unreadable: bool,
+    precision: str = "float32",
 ) -> Outcome:
     """Judges what was predicted.
 
@@ -41,11 +42,12 @@ def check_zero_shot(
         judged: the claim among them that was measured as this was.
         agreement: with the reference, where its predictions are at hand.
         allow_unreadable: an unreadable picture is counted, and does not fail the rung.
+        precision: what the towers computed in.
     """
     summary = summarize(rows)
     whole = images.whole and not summary.unreadable
     on = MeasuredOn(name=images.name, items=summary.seen, whole=whole)
-    figures = _figures(rows, images, summary, agreement)
+    figures = _figures(rows, images, summary, agreement, precision)
     bounds: dict[str, Any] = {"images": images.expected}
     problems: list[str] = []
     if summary.unreadable and not allow_unreadable:
@@ -105,7 +107,11 @@ def _beside(claim: Top1Claim, top1: float) -> dict[str, Any]:
 
 
 def _figures(
-    rows: Sequence[Row], images: ImageSet, summary: Summary, agreement: Agreement | None
+    rows: Sequence[Row],
+    images: ImageSet,
+    summary: Summary,
+    agreement: Agreement | None,
+    precision: str,
 ) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "top-1": summary.top1,
@@ -115,7 +121,7 @@ def _figures(
         "unreadable": len(summary.unreadable),
         "tied": len(summary.tied),
         "duplicates": summary.duplicates,
-        "precision": "float32",
+        "precision": precision,
         "99 % interval": list(summary.interval),
         "layout": images.layout,
         "digests": {

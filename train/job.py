@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from train.topology import Topology
 from zoo.cli.output import printable
@@ -15,7 +17,11 @@ from zoo.errors import CheckError, ZooError
 from zoo.files import as_zoo_error
 
 FAILURE_NAME = "failure.txt"
-GRACE = 2.0  # seconds that a rank whose peer has gone waits for the peer's own word
+LOST = ("connection", "peer", "timed out")  # in what a collective says when another rank is gone
+
+
+class Terminated(BaseException):
+    """SIGTERM: the launcher's word to all ranks once one of them is gone."""
 
 
 @dataclass
@@ -30,47 +36,60 @@ def reported() -> Iterator[Outcome]:
     try:
         yield outcome
     except ZooError as error:
-        print(printable(f"zoo: {error.name}: {error}"), file=sys.stderr, flush=True)
-        outcome.code = error.exit_code
+        outcome.code = _report(error)
     except OSError as error:
-        told = as_zoo_error(error, None)
-        print(printable(f"zoo: {told.name}: {told}"), file=sys.stderr, flush=True)
-        outcome.code = told.exit_code
+        outcome.code = _report(as_zoo_error(error, None))
+
+
+def _report(error: ZooError) -> int:
+    print(printable(f"zoo: {error.name}: {error}"), file=sys.stderr, flush=True)
+    return error.exit_code
 
 
 @contextmanager
 def one_failure(topology: Topology, output: Path) -> Iterator[None]:
     """Of the ranks that fail together, the first one's reason is everyone's.
 
-    A rank that fails by itself leaves its reason in the output; the others, whose collectives then
-    fail, find it there.
+    A rank that fails by itself leaves its reason in the output before it goes; the others, whose
+    collectives then fail or whom the launcher stops, find it there.
 
     Raises:
-        CheckError: another rank failed.
+        CheckError: another rank failed, or is gone.
     """
-    path = output / FAILURE_NAME
     if topology.world == 1:
         yield
         return
+    path = output / FAILURE_NAME
     if topology.rank == 0:
         path.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except ZooError as error:
         _leave(path, f"rank {topology.rank}: {error.name}: {error}")
         raise
-    except RuntimeError as error:  # what Paddle's collectives raise when a peer has gone
-        time.sleep(GRACE)
-        if path.is_file():
-            reason = path.read_text(encoding="utf-8")
-            raise CheckError(f"rank {topology.rank} stopped because of {reason}") from None
-        if "connection" in str(error).lower() or "peer" in str(error).lower():
-            raise CheckError(
-                f"rank {topology.rank} stopped because another process of the job is gone",
-                remedy="Its log (workerlog.N of the launcher's --log_dir) may say why.",
-            ) from error
+    except Terminated:
+        raise _stopped(topology, path) from None
+    except RuntimeError as error:  # what Paddle's collectives raise
+        if path.is_file() or any(word in str(error).lower() for word in LOST):
+            raise _stopped(topology, path) from error
         _leave(path, f"rank {topology.rank}: {error}")
         raise
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _stopped(topology: Topology, path: Path) -> CheckError:
+    if path.is_file():
+        reason = path.read_text(encoding="utf-8")
+        return CheckError(f"rank {topology.rank} stopped with the job, because of {reason}")
+    return CheckError(
+        f"rank {topology.rank} stopped because another process of the job is gone",
+        remedy="Its log, workerlog.N in the launcher's --log_dir, may say why. The checkpoints are "
+        "whole: --resume_from_checkpoint True goes on.",
+    )
 
 
 def _leave(path: Path, reason: str) -> None:

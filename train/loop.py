@@ -171,13 +171,14 @@ def _step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> dict
     )
     loss, bad_samples = run.engine.total(float(own), bad)
     loss /= run.topology.world
-    epoch, batch = divmod(step, plan.per_epoch)
-    if not math.isfinite(loss):
+    norm = clip_gradients(run.optimizer.parameters.values(), arguments.max_grad_norm)
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        epoch, batch = divmod(step, plan.per_epoch)
         raise NonfiniteError(
-            f"the loss is {loss} at step {step + 1}: batch {batch + 1} of epoch {epoch + 1}",
+            f"the loss is {loss} and its gradient's norm {norm} at step {step + 1}: "
+            f"batch {batch + 1} of epoch {epoch + 1}",
             remedy="The last checkpoint is as it was. Lower the rate, or lengthen the warm-up.",
         )
-    norm = clip_gradients(run.optimizer.parameters.values(), arguments.max_grad_norm)
     rate = learning_rate(step, base=arguments.learning_rate, warmup=plan.warmup, steps=plan.steps)
     run.optimizer.step(rate)
     with paddle.no_grad():

@@ -27,8 +27,8 @@ def main(argv: list[str]) -> int:
     with job.reported() as outcome:
         arguments = parse(argv)
         topology = find_topology(arguments)
+        paddle = import_paddle()  # which sets signals of its own
         with job.one_failure(topology, Path(arguments.output_dir)):
-            paddle = import_paddle()
             if arguments.device:
                 paddle.set_device(arguments.device)
             if topology.world > 1:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,24 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def words(pictures: Path, tmp_path: Path) -> list[str]:
-    """A command line that trains the bundled checkpoint for four steps."""
+def small(spec: CLIPSpec, tmp_path: Path) -> Path:
+    """A zoo folder of a model that takes CLIP's tokens."""
+    pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+    from train.folder import write_model
+    from zoo.models.clip import CLIP
+    from zoo.models.initialize import initialize
+
+    whole = replace(spec, text=replace(spec.text, vocab_size=49408, context_length=77))
+    weights = {n: p.numpy() for n, p in initialize(CLIP(whole), 3).named_parameters()}
+    write_model(tmp_path / "small", whole, weights, "small", ["test"])
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def words(pictures: Path, small: Path, tmp_path: Path) -> list[str]:
+    """A command line that trains the small model for four steps."""
     return [
-        *("--model", "tiny-digits"),
+        *("--model", str(small)),
         *("--task_name", str(pictures / "train.json")),
         *("--image_root", str(pictures / "images")),
         *("--output_dir", str(tmp_path / "run")),

@@ -1,0 +1,242 @@
+"""Whole runs on one process, on a model of a second: what is logged, kept, resumed and refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+pytestmark = pytest.mark.paddle
+pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+
+from train.arguments import parse  # noqa: E402
+from train.loop import train  # noqa: E402
+from train.topology import Topology  # noqa: E402
+from zoo.errors import (  # noqa: E402
+    ConfigError,
+    DatasetError,
+    DiskError,
+    NonfiniteError,
+    NotFoundError,
+    PathError,
+    UsageError,
+)
+from zoo.talk import Silence  # noqa: E402
+
+Weights = dict[str, np.ndarray]
+Log = Callable[[Path], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def run(words: list[str], alone: Topology, tmp_path: Path) -> Callable[..., Path]:
+    """Trains with further words; returns the output."""
+
+    def call(*more: object, output: str = "run") -> Path:
+        argv = [*words, "--output_dir", str(tmp_path / output), *map(str, more)]
+        train(parse(argv), alone, argv, Silence())
+        return tmp_path / output
+
+    return call
+
+
+def weights(folder: Path, step: int, part: str = "model") -> Weights:
+    return load_file(folder / f"checkpoint-{step}" / part / "model.safetensors")
+
+
+def assert_equal(ours: Weights, expected: Weights) -> None:
+    for name, array in expected.items():
+        np.testing.assert_array_equal(ours[name], array, err_msg=name)
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    entries = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+    return [entry for entry in entries if entry.get("event") == kind]
+
+
+def test_a_run_leaves_a_log_a_plot_and_a_checkpoint(
+    run: Callable[..., Path], read_log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = run("--warmup_steps", 2, "--ema_decay", 0.5)
+    log = read_log(output)
+    assert [entry["step"] for entry in log] == [1, 2, 3, 4]
+    assert [entry["learning_rate"] for entry in log] == pytest.approx([5e-4, 1e-3, 1e-3, 5e-4])
+    assert all(entry["gradient_norm"] > 0 and entry["bad_samples"] == 0 for entry in log)
+    assert (output / "loss.svg").read_text().startswith("<svg")
+    told = capsys.readouterr().err
+    assert told.splitlines()[0].endswith("weights of " + str(output.parent / "small"))
+    assert "step 4/4  loss " in told
+    kept = {path.name for path in (output / "checkpoint-4").iterdir()}
+    assert kept == {"model", "ema", "optimizer.safetensors", "state.json"}
+
+
+def test_a_resumed_run_is_equal_to_the_bit(run: Callable[..., Path], read_log: Log) -> None:
+    extra = ("--save_steps", 2, "--ema_decay", 0.9, "--num_train_epochs", 2, "--max_steps", 8)
+    whole = run(*extra, output="whole")
+    again = run(*extra, output="again")
+    for step in (4, 6, 8):  # as if the run had been killed at step 4
+        shutil.rmtree(again / f"checkpoint-{step}")
+    run(*extra, "--resume_from_checkpoint", "True", output="again")
+    assert read_log(again) == read_log(whole)
+    for part in ("model", "ema"):
+        assert_equal(weights(again, 8, part), weights(whole, 8, part))
+
+
+def test_a_run_goes_on_in_pieces_with_the_same_batch(
+    run: Callable[..., Path], read_log: Log
+) -> None:
+    whole = run("--save_steps", 2)
+    split = run(
+        *("--resume_from_checkpoint", whole / "checkpoint-2"),
+        *("--gradient_accumulation_steps", 4, "--per_device_train_batch_size", 1),
+        output="split",
+    )
+    losses = [entry["loss"] for entry in read_log(split)]
+    assert losses == pytest.approx([entry["loss"] for entry in read_log(whole)[2:]], rel=1e-5)
+
+
+def test_the_last_checkpoints_are_kept(run: Callable[..., Path]) -> None:
+    output = run("--save_steps", 1, "--save_total_limit", 2)
+    assert sorted(path.name for path in output.glob("checkpoint-*")) == [
+        "checkpoint-3",
+        "checkpoint-4",
+    ]
+    assert len(events(output, "checkpoint")) == 4
+
+
+def test_without_a_strategy_only_the_end_is_kept(run: Callable[..., Path]) -> None:
+    output = run("--save_steps", 1, "--save_strategy", "no")
+    assert [path.name for path in output.glob("checkpoint-*")] == ["checkpoint-4"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "moves"),
+    [
+        ("--lock_image", lambda name: not name.startswith("visual.")),
+        ("--lock_text", lambda name: name.startswith("visual.") or name == "logit_scale"),
+    ],
+)
+def test_a_locked_tower_stays_as_it_is(
+    run: Callable[..., Path], small: Path, flag: str, moves: Callable[[str], bool]
+) -> None:
+    before = load_file(small / "model.safetensors")
+    after = weights(run(flag, "--weight_decay", 0.1), 4)
+    for name, array in before.items():
+        if not name.endswith("k_proj.bias"):
+            assert np.array_equal(after[name], array) != moves(name), name
+
+
+def test_the_logit_scale_ends_at_the_logarithm_of_100(run: Callable[..., Path]) -> None:
+    scale = weights(run("--learning_rate", 10, "--max_steps", 1), 1)["logit_scale"]
+    assert scale[0] in (0, np.float32(np.log(100)))  # Adam's first step is as long as its rate
+
+
+def test_new_weights_are_drawn_where_they_are_asked_for(
+    run: Callable[..., Path], read_log: Log
+) -> None:
+    loaded, drawn = (run("--pretrained", word, output=word) for word in ("true", "false"))
+    assert read_log(loaded)[0]["loss"] != read_log(drawn)[0]["loss"]
+
+
+def test_a_shorter_context(run: Callable[..., Path]) -> None:
+    output = run("--context_length", 20, "--max_steps", 1)
+    assert weights(output, 1)["positional_embedding"].shape == (20, 20)
+
+
+def test_zero_shot_evaluation_at_steps_and_at_the_end(
+    run: Callable[..., Path], pictures: Path
+) -> None:
+    output = run(
+        *("--classification_eval", pictures / "eval", "--pretrained_text_model", "mine"),
+        *("--evaluation_strategy", "steps", "--eval_steps", 3),
+    )
+    found = events(output, "zero-shot")
+    assert [(entry["step"], entry["label"]) for entry in found] == [(3, "mine"), (4, "mine")]
+    assert all(entry["top5"] == 100 for entry in found)  # of two classes
+
+
+def test_bad_pictures_are_counted(
+    run: Callable[..., Path], pictures: Path, tmp_path: Path, read_log: Log
+) -> None:
+    annotations = json.loads((pictures / "train.json").read_text())
+    for number in range(0, 40, 2):
+        annotations[number]["image"] = f"missing-{number}.png"
+    path = tmp_path / "half.json"
+    path.write_text(json.dumps(annotations))
+    assert read_log(run("--task_name", path))[-1]["bad_samples"] >= 10
+
+
+def test_no_picture_at_all_stops_the_run(run: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="100 pictures in a row"):
+        run("--image_root", tmp_path / "nowhere")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoints(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
+    run("--max_steps", 1)
+    with pytest.raises(NonfiniteError, match="norm nan at step 3: batch 3 of epoch 1"):
+        run("--learning_rate", 1e38, "--resume_from_checkpoint", "True")
+    (kept,) = (tmp_path / "run").glob("checkpoint-*")
+    assert all(np.isfinite(array).all() for array in weights(tmp_path / "run", 1).values())
+    assert kept.name == "checkpoint-1"
+
+
+def test_an_output_with_checkpoints_is_not_written_over(run: Callable[..., Path]) -> None:
+    output = run()
+    with pytest.raises(PathError, match="has checkpoints already"):
+        run()
+    run("--overwrite_output_dir", "--max_steps", 1)
+    assert (output / "checkpoint-1").is_dir()
+
+
+def test_what_does_not_fit_the_checkpoint_is_refused(
+    run: Callable[..., Path], tmp_path: Path, pictures: Path
+) -> None:
+    resume = ("--resume_from_checkpoint", run() / "checkpoint-4")
+    with pytest.raises(ConfigError, match="another architecture"):
+        run(*resume, "--model", "tiny-digits")
+    with pytest.raises(ConfigError, match="seed: 1 now and 42"):
+        run(*resume, "--seed", 1)
+    with pytest.raises(UsageError, match="batch of 8 can't be cut into 1 ranks x 3"):
+        run(*resume, "--gradient_accumulation_steps", 3)
+    fewer = tmp_path / "fewer.json"
+    fewer.write_text(json.dumps(json.loads((pictures / "train.json").read_text())[:30]))
+    with pytest.raises(ConfigError, match="samples: 30 now and 40"):
+        run(*resume, "--task_name", fewer)
+    with pytest.raises(NotFoundError, match="no checkpoint of a training run"):
+        run("--resume_from_checkpoint", tmp_path, output="other")
+    with pytest.raises(NotFoundError, match="no checkpoint to go on from"):
+        run("--resume_from_checkpoint", "True", output="other")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import resource
+
+    run("--max_steps", 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # bytes in a file
+    try:
+        with pytest.raises(DiskError, match="the disk is full"):
+            run("--resume_from_checkpoint", "True")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in (tmp_path / "run").glob("*checkpoint-*")] == ["checkpoint-1"]
+
+
+def test_warm_up_and_steps_have_to_fit(run: Callable[..., Path]) -> None:
+    with pytest.raises(UsageError, match="4 steps of warm-up in a training of 4"):
+        run("--warmup_steps", 4)
+    with pytest.raises(DatasetError, match="40 samples do not fill a batch of 64"):
+        run("--per_device_train_batch_size", 64)
+
+
+def test_checks_alone_train_nothing(run: Callable[..., Path]) -> None:
+    assert not list(run("--do_train", "False").glob("checkpoint-*"))

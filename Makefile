@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test proofs fuzz lint clean
+.PHONY: demo test test-paddlenlp proofs fuzz lint clean
 
 demo: .venv/.demo ## convert, verify and classify with the bundled checkpoint
 	$(BIN)/zoo demo
 
 test: .venv/.test lint ## every test but the long ones
 	$(BIN)/python -m pytest -m "not long"
+
+test-paddlenlp: .venv/.test .venv-paddlenlp/.done ## what zoo exports, loaded in PaddleNLP
+	ZOO_PADDLENLP_PYTHON=.venv-paddlenlp/bin/python $(BIN)/python -m pytest tests/convert/formats/test_paddlenlp.py
 
 proofs: .venv/.test ## the long tests, and the full-size models; the figures go to docs/proofs.md
 	$(BIN)/python -m pytest -m long
@@ -25,7 +28,7 @@ lint: .venv/.test ## style, the three worlds, types
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-paddlenlp .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -38,4 +41,12 @@ clean:
 
 .venv/.fuzz: .venv/.test
 	$(INSTALL) --editable '.[fuzz]'
+	touch $@
+
+# It wants numpy 1 and an old huggingface_hub, so it can't share ours. Newer aistudio-sdk and pyarrow
+# than these break its import.
+.venv-paddlenlp/.done:
+	$(PYTHON) -m venv .venv-paddlenlp
+	.venv-paddlenlp/bin/python -m pip install --quiet --disable-pip-version-check \
+		paddlepaddle==3.3.1 paddlenlp==3.0.0b4 aistudio-sdk==0.2.6 "pyarrow<22"
 	touch $@

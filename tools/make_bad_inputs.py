@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.bad_inputs import rows
+from tests.bad_inputs import network, rows
 from tests.bad_inputs.case import Row
 from tests.bad_inputs.sections import SECTIONS
 
@@ -42,8 +42,10 @@ def _table(title: str, found: Iterable[Row]) -> str:
 
 
 def render() -> str:
-    tables = [_table(section.TITLE, section.CASES.values()) for section in SECTIONS]
-    return "\n".join([HEAD, *tables, _table(rows.TITLE, rows.ROWS.values())])
+    found = [(section.TITLE, section.CASES.values()) for section in SECTIONS]
+    found.append((network.TITLE, network.FAULTS.values()))
+    found.append((rows.TITLE, rows.ROWS.values()))
+    return "\n".join([HEAD, *(_table(title, cases) for title, cases in found)])
 
 
 if __name__ == "__main__":

@@ -67,6 +67,12 @@ SECOND_CACHED = Row(
 )
 DEAD_LOCK = Row(input="a lock whose holder was killed", code=0)
 MEMORY = Row(input="a limit on memory below the size of the checkpoint (`ulimit -d`)", code=0)
+NO_HUB = Row(
+    input="no network, or a hub that is not there",
+    code=6,
+    name="NETWORK",
+    says=("the hub can't be reached", "HTTPS_PROXY"),
+)
 NO_SIGNING = Row(
     input="`zoo sign` without the library that signs",
     code=6,

@@ -87,10 +87,13 @@ def test_the_metadata_is_what_paddle_s_libraries_accept(tmp_path: Path) -> None:
             assert file.metadata() == {"format": "np"}
 
 
-def test_tensors_of_mixed_types_are_aligned_and_keep_their_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("letters", range(8))  # so that the header has every length, modulo 8
+def test_tensors_of_mixed_types_are_aligned_and_keep_their_order(
+    tmp_path: Path, letters: int
+) -> None:
     types = ["float16", "float32", "bfloat16", "float64", "float16", "float32"]
     tensors = [tensor(f"t{i}", np.ones(2 * i + 1), dtype) for i, dtype in enumerate(types)]
-    write(tmp_path, tensors)
+    write(tmp_path, [*tensors, tensor("z" * letters, np.ones(1), "float16")])
     path = tmp_path / WEIGHTS_NAME
     start = 8 + int.from_bytes(path.read_bytes()[:8], "little")
     entries = header(path)
@@ -99,7 +102,7 @@ def test_tensors_of_mixed_types_are_aligned_and_keep_their_order(tmp_path: Path)
         assert (start + begin) % DTYPES[one.dtype].itemsize == 0
     del entries["__metadata__"]
     in_file = sorted(entries, key=lambda name: entries[name]["data_offsets"])
-    assert in_file == ["t3", "t1", "t5", "t0", "t2", "t4"]
+    assert in_file == ["t3", "t1", "t5", "t0", "t2", "t4", "z" * letters]
 
 
 def test_digests_and_counts_are_those_of_the_written_bytes(tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ def test_shards_keep_to_their_size(tmp_path: Path) -> None:
         assert np.array_equal(load_file(tmp_path / shard)[name], arrays[name])
 
 
-@pytest.mark.parametrize("size", [None, 100, 1000])
+@pytest.mark.parametrize("size", [None, 1, 100, 1000])
 def test_what_fits_into_one_file_has_no_index(tmp_path: Path, size: int | None) -> None:
     write(tmp_path, [tensor("a", np.ones(25, np.float32))], size)
     assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS_NAME]

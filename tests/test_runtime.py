@@ -16,6 +16,12 @@ AVX512 = frozenset({"avx2", "avx512f"})
 NAMES = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "NVIDIA_TF32_OVERRIDE")
 
 
+@pytest.fixture(autouse=True)
+def nothing_set_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests made zoo set in this process is forgotten."""
+    monkeypatch.setattr(runtime, "_ours", {})
+
+
 def amd(flags: frozenset[str] = AVX512, vendor: str = "AuthenticAMD") -> Processor:
     return Processor(vendor=vendor, flags=flags, cores=6)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,10 @@ from safetensors.numpy import save_file
 
 from zoo.spec import CLIPSpec, PreprocessSpec, TextSpec, VisionSpec, native
 from zoo.spec.layout import native_shapes
+
+# Read when torch and paddle are imported. Threads that wait for each other at the end of every tiny
+# product take twenty times as long where other processes want the cores too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Weights = dict[str, np.ndarray]
 

@@ -52,7 +52,7 @@ def test_figures() -> None:
 
 
 def test_wilsons_interval() -> None:
-    """Against the formula solved by numpy: the rates p with |hits/n - p| = z sqrt(p (1 - p) / n)."""
+    """Its ends are the rates p with |hits / n - p| = z sqrt(p (1 - p) / n); numpy finds them."""
     hits, n, z = 37, 50, 2.5758293035489
     a, b, c = 1 + z * z / n, -(2 * hits / n + z * z / n), (hits / n) ** 2
     assert wilson(hits, n) == pytest.approx([100 * p for p in sorted(np.roots([a, b, c]))])

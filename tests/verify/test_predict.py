@@ -1,0 +1,181 @@
+"""The paddle process of rung 6: in one go or killed, its own or a cached classifier."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from zoo.errors import UsageError
+from zoo.imagesets import bundled
+from zoo.imagesets.imageset import ImageSet
+from zoo.imagesets.recognise import open_imageset
+from zoo.verify.journal import read_predictions
+from zoo.verify.predict import main, predict
+from zoo.verify.request import EvaluateRequest
+
+pytestmark = pytest.mark.paddle
+
+
+def request(folder: Path, out: Path, **changes: object) -> EvaluateRequest:
+    fields = {"data": bundled.NAME, "batch_size": 8, "workers": 0, **changes}
+    return EvaluateRequest(folder=str(folder), out=str(out), **fields)  # type: ignore[arg-type]
+
+
+def silent(done: int, of: int, note: str) -> None:
+    pass
+
+
+def test_the_digits_are_predicted_as_open_clip_predicts_them(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    rows = predict(request(converted_once, tmp_path), bundled.held_out_digits(), silent)
+    theirs = bundled.open_clips_scores().argmax(axis=1)
+    assert [row.top[0] for row in rows] == theirs.tolist()
+    assert read_predictions(tmp_path) == rows
+
+
+def start(asked: EvaluateRequest, at: Path) -> subprocess.Popen[str]:
+    path = at / "request.json"
+    path.write_bytes(msgspec.json.encode(asked))
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "zoo.verify.predict", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    whole = predict(request(converted_once, tmp_path / "one"), bundled.held_out_digits(), silent)
+    asked = request(converted_once, tmp_path / "two", workers=1)
+    child = start(asked, tmp_path)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if json.loads(line).get("done", 0) >= 80:
+            child.send_signal(signal.SIGKILL)
+            break
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()
+    assert (tmp_path / "two" / "journal.json").is_file()
+    notes: list[tuple[int, str]] = []
+    again = predict(
+        asked, bundled.held_out_digits(), lambda done, of, note: notes.append((done, note))
+    )
+    assert again == whole
+    firsts = [done for done, note in notes if "top-1" in note]
+    assert 80 < firsts[0] < len(whole), "it did not begin anew"
+    assert "images/s" in notes[-1][1] and notes[-1][1].endswith("0:00:00 left")
+
+
+def test_no_helper_outlives_a_killed_process(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    child = start(request(converted_once, tmp_path / "out", workers=2), tmp_path)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if json.loads(line).get("done", 0):
+            break
+    helpers = _children(child.pid)
+    assert len(helpers) >= 2
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in helpers):
+        assert time.monotonic() < deadline, "a helper is still there"
+        time.sleep(0.1)
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for task in tasks for word in task.read_text().split()]
+
+
+def test_the_classifier_is_cached_by_what_it_is_made_of(  # type: ignore[no-untyped-def]
+    converted_once, tmp_path, zoo_home, monkeypatch
+) -> None:
+    from zoo.models.clip import CLIP
+
+    built: list[int] = []
+    build = CLIP.build_zero_shot_classifier
+
+    def counted(self: CLIP, *args: object, **more: object) -> object:
+        built.append(1)
+        return build(self, *args, **more)
+
+    monkeypatch.setattr(CLIP, "build_zero_shot_classifier", counted)
+    digits = bundled.held_out_digits()
+    few = ImageSet(**{**_fields(digits), "pictures": digits.pictures[:8]})
+    for expected, images in (
+        (1, few),
+        (1, few),
+        (2, ImageSet(**{**_fields(few), "templates": ("a {}.",)})),
+        (3, ImageSet(**{**_fields(few), "classes": digits.classes[::-1]})),
+    ):
+        predict(request(converted_once, tmp_path / str(len(built))), images, silent)
+        assert len(built) == expected
+    assert len(list((zoo_home / "classifiers").glob("*.npy"))) == 3
+
+
+def _fields(images: ImageSet) -> dict[str, object]:
+    return {name: getattr(images, name) for name in images.__dataclass_fields__}
+
+
+def test_other_weights_have_another_classifier(converted_once, tiny, tmp_path, zoo_home) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    from zoo.convert.run import Options, convert
+    from zoo.convert.source import find_source
+    from zoo.talk import Silence
+
+    other = shutil.copytree(tiny, tmp_path / "other")
+    weights = load_file(other / "open_clip_model.safetensors")
+    weights["ln_final.weight"][0] += np.float32(2**-20)
+    save_file(weights, other / "open_clip_model.safetensors")
+    out = tmp_path / "converted"
+    convert(find_source(str(other)), other, out, Options(command=("zoo", "convert")), Silence())
+    digits = bundled.held_out_digits()
+    few = ImageSet(**{**_fields(digits), "pictures": digits.pictures[:8]})
+    for place, folder in enumerate((converted_once, out)):
+        predict(request(folder, tmp_path / str(place)), few, silent)
+    assert len(list((zoo_home / "classifiers").glob("*.npy"))) == 2
+
+
+def test_a_name_that_comes_twice_is_a_tie(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    digits = bundled.held_out_digits()
+    names = (*digits.classes[::-1], *digits.classes)
+    twice = ImageSet(**{**_fields(digits), "classes": names, "pictures": digits.pictures[:40]})
+    rows = predict(request(converted_once, tmp_path), twice, silent)
+    assert all(row.margin == 0 and row.top[1] == 19 - row.top[0] for row in rows)
+    assert all(row.top[0] < 10 for row in rows), "the lowest index wins"
+
+
+def test_pictures_that_can_not_be_read_are_told(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    data = tmp_path / "data"
+    (data / "a").mkdir(parents=True)
+    good = bundled.held_out_digits().pictures[0].stored.read()
+    for place, content in enumerate((good, b"", b"no image", good[:-9], good)):
+        (data / "a" / f"{place}.pgm").write_bytes(content)
+    (data / "classes.txt").write_text("zero")
+    (data / "templates.txt").write_text("{}")
+    images = open_imageset(str(data))
+    asked = request(converted_once, tmp_path / "out", data=str(data), batch_size=2)
+    rows = predict(asked, images, silent)
+    problems = [row.problem and row.problem.partition(":")[0] for row in rows]
+    assert problems == [None, "FORMAT", "FORMAT", "TRUNCATED", None]
+    assert [row.top for row in rows] == [(0,), (), (), (), (0,)]
+
+
+def test_half_precision_is_refused_on_a_cpu(converted_once, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+    asked = request(converted_once, tmp_path / "out", precision="float16")
+    with pytest.raises(UsageError, match="Paddle on CPU does not multiply float16"):
+        predict(asked, bundled.held_out_digits(), silent)
+    path = tmp_path / "request.json"
+    path.write_bytes(msgspec.json.encode(asked))
+    assert main([str(path)]) == 2
+    assert capsys.readouterr().err.startswith("zoo: USAGE: Paddle on CPU")

@@ -40,7 +40,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     schema_version: int = 1
     step: int
     batch: int  # samples of all ranks in a step
-    samples: int
+    samples: int | None
     seed: int
 
 

@@ -25,7 +25,10 @@ class Arguments:
     lock_text: bool = flag(False, "keep the text tower as it is")
 
     # Data
-    task_name: str = flag("coco_clip", "coco_clip; or a .json (with --image_root), .csv or .tsv")
+    task_name: str = flag(
+        "coco_clip",
+        "coco_clip; a .json (with --image_root), .csv or .tsv; or a list of LAION part files",
+    )
     train_annotations: str = flag("", "JSON list of {caption, image}, instead of --task_name")
     image_root: str = flag("", "folder that the annotations' image paths start from")
     csv_img_key: str = flag("filepath", "the CSV's column of image paths, as in open_clip")
@@ -34,7 +37,9 @@ class Arguments:
     dataloader_num_workers: int = flag(0, "processes that read pictures, for each rank")
 
     # Evaluation
-    classification_eval: str = flag("", "folder with images/, labels.txt and templates.txt")
+    classification_eval: str = flag(
+        "", "images/, labels.txt and templates.txt, or another set that `zoo verify --data` takes"
+    )
     pretrained_text_model: str = flag(
         "", "a label for the zero-shot results; the classifier is made of the current weights"
     )
@@ -49,7 +54,7 @@ class Arguments:
         1, "forward passes in a step; every pair is a negative for all others all the same"
     )
     num_train_epochs: float = flag(3.0, "passes over the data; --max_steps comes first")
-    max_steps: int = flag(-1, "steps in all")
+    max_steps: int = flag(-1, "steps in all; part files have no length and need it")
     seed: int = flag(42, "of new weights, the data's order and the crops")
     recompute: bool = flag(False, "compute activations again in the backward pass: memory for time")
 

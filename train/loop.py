@@ -16,9 +16,12 @@ from paddle import Tensor
 from train import checkpoint
 from train.checkpoint import Snapshot, State
 from train.data.bad import BadSamples
-from train.data.find import find_pairs
+from train.data.find import find_data
 from train.data.order import BatchOrder
+from train.data.pairs import Pairs
+from train.data.parts import Parts
 from train.data.samples import Inputs, PairDataset, load
+from train.data.stream import PartDataset, stream
 from train.ema import MovingAverage
 from train.engine import Engine
 from train.flags import Arguments
@@ -30,9 +33,11 @@ from train.report import Live, Nothing, Report
 from train.schedule import learning_rate
 from train.start import build, describe, find_start
 from train.topology import Topology
-from train.zeroshot import ZeroShotSet, evaluate, read_zero_shot_set
+from train.zeroshot import evaluate
 from zoo.convert.writer import WEIGHTS_NAME
 from zoo.errors import ConfigError, NonfiniteError
+from zoo.imagesets.imageset import ImageSet
+from zoo.imagesets.recognise import open_imageset
 from zoo.inputs.preprocess import Preprocess
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import CLIPSpec, native
@@ -53,7 +58,7 @@ class Run:
     optimizer: Optimizer
     average: MovingAverage | None
     preprocess: Preprocess
-    pictures: ZeroShotSet | None
+    pictures: ImageSet | None
     report: Report
     command: list[str]
 
@@ -76,11 +81,11 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
         gather_with_grad=arguments.gather_with_grad,
     )
     start = find_start(arguments, talk)
-    pairs = find_pairs(arguments)
+    data = find_data(arguments)
     pictures = None
     if arguments.classification_eval:
-        pictures = read_zero_shot_set(Path(arguments.classification_eval))
-    plan = make_plan(arguments, topology, samples=len(pairs))
+        pictures = open_imageset(arguments.classification_eval)
+    plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
     _check_spec(plan, start.spec)
     model = build(start if plan.resumed is None else plan.model(start), arguments)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
@@ -109,7 +114,7 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
                 tokenizer=Tokenizer(start.spec.text.context_length),
                 seed=arguments.seed,
             )
-            _train(run, PairDataset(pairs, inputs))
+            _train(run, *_batches(run, data, inputs))
 
 
 def _report(arguments: Arguments, topology: Topology, plan: Plan) -> Report:
@@ -138,19 +143,31 @@ def _restore(run: Run, folder: Path) -> None:
         run.average.restore(checkpoint.read_arrays(weights))
 
 
-def _train(run: Run, dataset: PairDataset) -> None:
-    arguments, plan = run.arguments, run.plan
+def _batches(
+    run: Run, data: Pairs | Parts, inputs: Inputs
+) -> tuple[Iterator[list[Tensor]], BadSamples]:
+    """This rank's batches, and where their bad samples are counted."""
+    plan, workers = run.plan, run.arguments.dataloader_num_workers
+    rank, ranks = run.topology.rank, run.topology.world
+    if isinstance(data, Parts):
+        parts = PartDataset(data, inputs, rank=rank, ranks=ranks, workers=workers, done=plan.done)
+        batches = stream(parts, batch=plan.batch // ranks, workers=workers)
+        return iter(batches), BadSamples(parts.why)
     order = BatchOrder(
-        len(dataset),
+        len(data),
         batch=plan.batch,
-        rank=run.topology.rank,
-        ranks=run.topology.world,
-        seed=arguments.seed,
+        rank=rank,
+        ranks=ranks,
+        seed=inputs.seed,
         steps=plan.steps,
         done=plan.done,
     )
-    bad = BadSamples(dataset.why)
-    batches: Iterator[Any] = iter(load(dataset, order, workers=arguments.dataloader_num_workers))
+    pairs = PairDataset(data, inputs)
+    return iter(load(pairs, order, workers=workers)), BadSamples(pairs.why)
+
+
+def _train(run: Run, batches: Iterator[list[Tensor]], bad: BadSamples) -> None:
+    arguments, plan = run.arguments, run.plan
     for step in range(plan.done, plan.steps):
         pixels, tokens, failures = next(batches)
         bad.note(failures.numpy())
@@ -226,8 +243,8 @@ def _evaluate(run: Run, step: int) -> None:
     scores: dict[str, Any] = evaluate(
         run.engine.model,
         run.pictures,
-        run.preprocess,
         batch=run.arguments.per_device_eval_batch_size,
+        workers=run.arguments.dataloader_num_workers,
         topology=run.topology,
     )
     label = run.arguments.pretrained_text_model

@@ -20,8 +20,8 @@ class Plan:
 
     Attributes:
         batch: samples of all ranks in a step.
-        samples: of the whole data set.
-        per_epoch: steps in one pass over them.
+        samples: of the whole data set; None for a stream.
+        per_epoch: steps in one pass over them; of a stream, all.
         steps: of the whole training, those of earlier runs included.
         warmup: steps of the warm-up.
         done: steps that earlier runs did.
@@ -31,7 +31,7 @@ class Plan:
 
     output: Path
     batch: int
-    samples: int
+    samples: int | None
     per_epoch: int
     steps: int
     warmup: int
@@ -45,13 +45,14 @@ class Plan:
         return replace(start, folder=self.resumed / checkpoint.MODEL)
 
 
-def make_plan(arguments: Arguments, topology: Topology, *, samples: int) -> Plan:
+def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) -> Plan:
     """Settles a run.
 
     Raises:
         PathError: the output has checkpoints, and nothing says what is to become of them.
         ConfigError: the checkpoint is of other data or another seed.
-        UsageError: the checkpoint's batch can't be shared out, or all steps are warm-up.
+        UsageError: the checkpoint's batch can't be shared out, all steps are warm-up, or nothing
+            says how many there are.
         DatasetError: the samples do not fill a batch.
     """
     output = Path(arguments.output_dir)
@@ -90,9 +91,16 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int) -> Plan
             remedy="Go on with --resume_from_checkpoint True, start anew with "
             "--overwrite_output_dir, or choose another --output_dir.",
         )
-    per_epoch = batches_in_epoch(samples, batch)
-    epochs = math.ceil(arguments.num_train_epochs * per_epoch)
-    steps = arguments.max_steps if arguments.max_steps > 0 else epochs
+    if samples is not None:
+        per_epoch = batches_in_epoch(samples, batch)
+        epochs = math.ceil(arguments.num_train_epochs * per_epoch)
+        steps = arguments.max_steps if arguments.max_steps > 0 else epochs
+    elif arguments.max_steps > 0:
+        per_epoch = steps = arguments.max_steps
+        if done:
+            lines.append("part files begin anew, in another order")
+    else:
+        raise UsageError("--max_steps is needed: nobody knows how many samples part files have")
     warmup = arguments.warmup_steps or math.ceil(arguments.warmup_ratio * steps)
     if done < steps <= warmup:
         raise UsageError(

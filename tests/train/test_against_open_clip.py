@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = [pytest.mark.reference, pytest.mark.paddle]
-paddle = pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+paddle = import_paddle()
 pytest.importorskip("sklearn", reason="the extra `reference` is not installed")
 
 from PIL import Image

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 import zoo  # noqa: E402
 from train import checkpoint  # noqa: E402

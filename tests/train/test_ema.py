@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-paddle = pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+paddle = import_paddle()
 
 from train.ema import MovingAverage  # noqa: E402
 from zoo.models.clip import CLIP  # noqa: E402

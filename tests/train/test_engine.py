@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-paddle = pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+paddle = import_paddle()
 
 from train.engine import Engine  # noqa: E402
 from train.loss import ContrastiveLoss  # noqa: E402

@@ -11,9 +11,10 @@ import pytest
 
 from zoo import data
 from zoo.imagesets.bundled import held_out_digits
+from zoo.runtime import import_paddle
 
 pytestmark = pytest.mark.paddle
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 SCRIPT = Path(__file__).parents[2] / "train" / "run_zero_shot_eval.py"
 COUNT = 37  # pictures; no multiple of the batch

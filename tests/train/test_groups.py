@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 from train.flags import Arguments  # noqa: E402
 from train.groups import parameter_groups  # noqa: E402

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from zoo.runtime import import_paddle
+
 pytestmark = [pytest.mark.paddle, pytest.mark.distributed]
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Log = Callable[[Path], list[dict[str, Any]]]
@@ -56,8 +58,11 @@ def test_a_rank_that_is_killed_ends_the_job_with_a_word(words: list[str], tmp_pa
     output, logs = tmp_path / "run", tmp_path / "ranks"
     launcher = (sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2")
     job = subprocess.Popen(
-        [*launcher, "--log_dir", logs, "train/run_pretrain_dist.py", *words]
-        + ["--max_steps", "100000", "--per_device_train_batch_size", "4", "--save_steps", "3"],
+        [
+            *launcher,
+            *("--log_dir", logs, "train/run_pretrain_dist.py", *words, "--max_steps", "100000"),
+            *("--per_device_train_batch_size", "4", "--save_steps", "3"),
+        ],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

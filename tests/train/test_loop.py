@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 from train.arguments import parse  # noqa: E402
 from train.loop import train  # noqa: E402

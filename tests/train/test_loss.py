@@ -7,8 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-paddle = pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+paddle = import_paddle()
 
 from train.loss import ContrastiveLoss  # noqa: E402
 from train.topology import Topology  # noqa: E402

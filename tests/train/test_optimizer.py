@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-paddle = pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+paddle = import_paddle()
 
 from train.flags import Arguments  # noqa: E402
 from train.groups import Group  # noqa: E402

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from zoo.runtime import import_paddle
 from zoo.spec import CLIPSpec, native
 
 pytestmark = [pytest.mark.paddle, pytest.mark.distributed]
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 RANK = Path(__file__).with_name("rank.py")
 STEPS = 20

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from train.data.pairs import Pairs, read_coco, read_csv, read_json
+from train.data.parts import Parts, read_parts
 from train.flags import Arguments
 from zoo.errors import UsageError
 
-TASKS = "coco_clip, a .json with --image_root, a .csv or .tsv"
+TASKS = "coco_clip, a .json with --image_root, a .csv or .tsv, a list of LAION part files"
 COCO = "coco_clip"
 
 
-def find_pairs(arguments: Arguments) -> Pairs:
-    """The annotated pictures that ``--train_annotations`` or ``--task_name`` names.
+def find_data(arguments: Arguments) -> Pairs | Parts:
+    """The pictures and captions that ``--train_annotations`` or ``--task_name`` names.
 
     Raises:
         UsageError: it is no kind of data that is known.
@@ -36,4 +37,8 @@ def find_pairs(arguments: Arguments) -> Pairs:
                 "JSON annotations need --image_root", remedy="Name the folder of the pictures."
             )
         return read_json(path, Path(arguments.image_root))
+    if path.suffix == ".tar":
+        raise UsageError(f"webdataset shards are not supported yet: {path}")
+    if path.is_file() or "laion" in str(path):
+        return read_parts(path)
     raise UsageError(f"{path} is no data set that is known", remedy=f"Known are {TASKS}.")

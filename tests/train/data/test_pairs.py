@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from train.data.find import find_pairs
+from train.data.find import find_data
 from train.data.pairs import read_json
 from train.flags import Arguments
 from zoo.errors import DatasetError, NotFoundError, UsageError
@@ -25,7 +25,7 @@ def test_coco_is_found_where_paddlemix_keeps_it(
     folder = tmp_path / "datasets" / "coco"
     (folder / "annotations").mkdir(parents=True)
     (folder / "annotations" / "coco_karpathy_train.json").write_text(json.dumps([ENTRY]))
-    pairs = find_pairs(arguments("--task_name", "coco_clip"))
+    pairs = find_data(arguments("--task_name", "coco_clip"))
     assert pairs.captions == [ENTRY["caption"]]
     assert pairs.paths == [str(folder / "images" / ENTRY["image"])]
 
@@ -35,14 +35,14 @@ def test_without_coco_it_is_said_where_it_belongs(
 ) -> None:
     monkeypatch.setenv("PPMIX_HOME", str(tmp_path))
     with pytest.raises(NotFoundError, match=r"coco_karpathy_train.json[\s\S]*coco.tar"):
-        find_pairs(arguments())
+        find_data(arguments())
 
 
 @pytest.mark.parametrize("flag", ["--task_name", "--train_annotations"])
 def test_custom_annotations(arguments: Callable[..., Arguments], tmp_path: Path, flag: str) -> None:
     path = tmp_path / "mine.json"
     path.write_text(json.dumps([ENTRY, ENTRY | {"caption": "猫"}]))
-    pairs = find_pairs(arguments(flag, path, "--image_root", "/pictures"))
+    pairs = find_data(arguments(flag, path, "--image_root", "/pictures"))
     assert pairs.captions == [ENTRY["caption"], "猫"]
     assert pairs.paths == [f"/pictures/{ENTRY['image']}"] * 2
 
@@ -75,7 +75,7 @@ def test_annotations_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
 def test_open_clips_csv(arguments: Callable[..., Arguments], tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text('filepath\ttitle\n/a.png\ta cat\nb.png\t"a\tdog"\n')
-    pairs = find_pairs(arguments("--task_name", path, "--image_root", "/pictures"))
+    pairs = find_data(arguments("--task_name", path, "--image_root", "/pictures"))
     assert pairs.captions == ["a cat", "a\tdog"]
     assert pairs.paths == ["/a.png", "/pictures/b.png"]
 
@@ -84,22 +84,22 @@ def test_a_csv_with_other_columns(arguments: Callable[..., Arguments], tmp_path:
     path = tmp_path / "mine.csv"
     path.write_text("id,picture,caption\n1,a.png,a cat\n")
     keys = ("--csv_img_key", "picture", "--csv_caption_key", "caption", "--csv_separator", ",")
-    assert find_pairs(arguments("--task_name", path, *keys)).captions == ["a cat"]
+    assert find_data(arguments("--task_name", path, *keys)).captions == ["a cat"]
     with pytest.raises(DatasetError, match=r"no column 'filepath'.*id,picture"):
-        find_pairs(arguments("--task_name", path))
+        find_data(arguments("--task_name", path))
 
 
 def test_a_csv_row_that_is_too_short(arguments: Callable[..., Arguments], tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("filepath\ttitle\na.png\ta cat\nb.png\n")
     with pytest.raises(DatasetError, match="line 3 has too few columns"):
-        find_pairs(arguments("--task_name", path))
+        find_data(arguments("--task_name", path))
 
 
 def test_other_data_is_refused(arguments: Callable[..., Arguments]) -> None:
     with pytest.raises(UsageError, match=r"rtqa is no data set that is known[\s\S]*coco_clip"):
-        find_pairs(arguments("--task_name", "rtqa"))
+        find_data(arguments("--task_name", "rtqa"))
     with pytest.raises(UsageError, match="need --image_root"):
-        find_pairs(arguments("--task_name", "mine.json"))
+        find_data(arguments("--task_name", "mine.json"))
     with pytest.raises(NotFoundError, match="no such annotations"):
-        find_pairs(arguments("--task_name", "none.json", "--image_root", "."))
+        find_data(arguments("--task_name", "none.json", "--image_root", "."))

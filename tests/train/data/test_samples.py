@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from zoo.runtime import import_paddle
+
 pytestmark = pytest.mark.paddle
-pytest.importorskip("paddle", reason="the extra `cpu` is not installed")
+import_paddle()
 
 from train.data.bad import BadSamples  # noqa: E402
 from train.data.order import BatchOrder  # noqa: E402

@@ -29,6 +29,7 @@ class Control:
     name: str
     rung: str
     run: Callable[[Bench], Outcome]
+    of_pictures: bool = False  # there is no such mistake where no pictures are prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +87,19 @@ CONTROLS = (
     Control(name="q and k swapped", rung="parity", run=_parity("swap-qk")),
     Control(name="the other activation", rung="parity", run=_parity("activation")),
     Control(name="epsilon 1e-6", rung="parity", run=_parity("eps")),
-    Control(name="the other resize mode", rung="pipeline", run=_squash),
-    Control(name="a wrong mean", rung="pipeline", run=_mean),
+    Control(name="the other resize mode", rung="pipeline", run=_squash, of_pictures=True),
+    Control(name="a wrong mean", rung="pipeline", run=_mean, of_pictures=True),
     Control(name="one flipped bit", rung="files", run=_flipped_bit),
 )
 
 
 def self_test(bench: Bench, talk: Talk) -> list[Caught]:
-    """Runs every control; the honest rungs must have passed before, or nothing is shown."""
+    """Runs every control that is one for this model; the honest rungs must have passed before, or
+    nothing is shown."""
     results = []
     for control in CONTROLS:
+        if control.of_pictures and bench.spec.preprocess is None:
+            continue
         talk.say(f"control: {control.name}")
         outcome = attempt(control.run, bench)
         results.append(

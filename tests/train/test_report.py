@@ -1,0 +1,101 @@
+"""The log, the line that people watch, and the plot."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from train.flags import Arguments
+from train.plot import plot_curves
+from train.report import Live
+from zoo.errors import NotFoundError
+
+FIGURES = {"loss": 2.5, "learning_rate": 1e-3, "gradient_norm": 0.5, "logit_scale": 14.3}
+
+
+def steps(output: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--logging_steps", 2), [2, 4, 5]),  # the last step has a line in any case
+        (("--logging_steps", 2, "--logging_first_step"), [1, 2, 4, 5]),
+    ],
+)
+def test_lines_come_every_so_many_steps(
+    arguments: Callable[..., Arguments],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[object, ...],
+    expected: list[int],
+) -> None:
+    report = Live(tmp_path, arguments(*words), steps=5, done=0)
+    for step in range(1, 6):
+        report.step(step, FIGURES, 8)
+    report.close()
+    assert steps(tmp_path) == expected
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(expected)
+    assert "loss 2.5000  rate 0.001  gradient 0.5  scale 14.3" in told[0]
+    assert told[-1].endswith("0:00:00 left")
+
+
+def test_a_run_that_goes_on_drops_what_it_does_again(
+    arguments: Callable[..., Arguments], tmp_path: Path
+) -> None:
+    for done, last in ((0, 5), (3, 6)):
+        report = Live(tmp_path, arguments("--logging_steps", 1), steps=6, done=done)
+        for step in range(done + 1, last + 1):
+            report.step(step, FIGURES, 8)
+        report.event("checkpoint", last, {"folder": "x"})
+        report.close()
+    assert steps(tmp_path) == [1, 2, 3, 4, 5, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("library", "words"),
+    [("tensorboard", ("--tensorboard", "True")), ("visualdl", ("--report_to", "visualdl"))],
+)
+def test_a_library_that_is_missing_is_named_with_its_extra(
+    arguments: Callable[..., Arguments],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    library: str,
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, library, None)
+    monkeypatch.setitem(__import__("sys").modules, f"{library}.summary", None)
+    with pytest.raises(NotFoundError, match=rf"{library} is not installed[\s\S]*\[train\]"):
+        Live(tmp_path, arguments(*words), steps=1, done=0)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tensorboard") is None, reason="the extra `train` is not installed"
+)
+def test_tensorboard_gets_its_files(arguments: Callable[..., Arguments], tmp_path: Path) -> None:
+    report = Live(tmp_path, arguments("--tensorboard"), steps=1, done=0)
+    report.step(1, FIGURES, 8)
+    report.close()
+    assert list((tmp_path / "runs").rglob("*tfevents*"))
+
+
+def test_the_plot_is_drawn_to_scale() -> None:
+    svg = ElementTree.fromstring(plot_curves({"a": [(0, 1.0), (10, 3.0), (20, 2.0)]}, label="l<>"))
+    (line,) = svg.iter("{http://www.w3.org/2000/svg}polyline")
+    points = [tuple(map(float, pair.split(","))) for pair in line.get("points", "").split()]
+    (left, bottom), (middle, top), (right, half) = points
+    assert middle == pytest.approx((left + right) / 2, abs=0.1)
+    assert half == pytest.approx((top + bottom) / 2, abs=0.1)
+    assert top < half < bottom
+
+
+def test_a_flat_curve_and_a_single_point_can_be_drawn() -> None:
+    assert "<polyline" in plot_curves({"a": [(1, 2.0), (2, 2.0)]}, label="l")
+    assert "<polyline" in plot_curves({"a": [(1, 2.0)]}, label="l")

@@ -328,13 +328,16 @@ def test_a_full_disk_is_exit_7(run_zoo: Run, here: Path, monkeypatch: pytest.Mon
     assert names(here) == ["in"]
 
 
-# A process of its own, whose every write takes a while and whose first is announced on stderr.
+# A process of its own, whose writes are announced on stderr, take a while, and wait as long as
+# there is a file "hold" beside the working folder.
 SLOW = """
 import os, sys, time
 pwrite = os.pwrite
 def slow(*args):
     os.write(2, b"writing\\n")
-    time.sleep(0.02)
+    time.sleep(0.05)
+    while os.path.exists("../hold"):
+        time.sleep(0.01)
     return pwrite(*args)
 os.pwrite = slow
 from zoo.cli import main
@@ -412,11 +415,13 @@ def test_after_a_kill_the_next_run_clears_up(run_zoo: Run, here: Path, start: St
 
 def test_of_two_at_once_one_waits(here: Path, start: Start) -> None:
     command = ("convert", "./in", "--out", "out", "--force", "--dtype")
+    hold = here.parent / "hold"
+    hold.touch()
     first = start(*command, "float16")
     wait_for(first, "writing")
     second = start(*command, "bfloat16")
     wait_for(second, "another process is writing out; waiting")
-    assert first.poll() is None
+    hold.unlink()
     assert end(first)[:2] == end(second)[:2] == (0, "out\n")
     record = provenance.read(here / "out")
     assert {about.dtype for about in record.tensors.values()} == {"bfloat16"}
@@ -424,10 +429,13 @@ def test_of_two_at_once_one_waits(here: Path, start: Start) -> None:
 
 
 def test_the_one_that_waited_does_not_replace_what_the_other_made(here: Path, start: Start) -> None:
+    hold = here.parent / "hold"
+    hold.touch()
     first = start("convert", "./in", "--out", "out")
     wait_for(first, "writing")
     second = start("convert", "./in", "--out", "out")
     wait_for(second, "waiting")
+    hold.unlink()
     assert end(first)[0] == 0
     code, stdout, stderr = end(second)
     assert (code, stdout) == (4, "")

@@ -75,10 +75,11 @@ def test_quiet_is_quiet_but_for_data(capsys: Capture) -> None:
     out = made(quiet=True)
     out.data("data")
     out.say("talk")
+    out.fail("failure\x07")
     out.table(Table("talk"), stderr=True)
     with out.progress("work", 1) as advance:
         advance(1)
-    assert capsys.readouterr() == ("data\n", "")
+    assert capsys.readouterr() == ("data\n", "failure\\x07\n")
 
 
 def test_a_document_has_a_schema_version(capsys: Capture) -> None:

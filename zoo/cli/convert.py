@@ -107,7 +107,7 @@ def _convert_all(
             folders[text] = _convert(text, args, options, out)
         except ZooError as error:
             failures[text] = error
-            out.say(f"{text}: {error.name}: {error}")
+            out.fail(f"{text}: {error.name}: {error}")
     if out.json:
         out.document(
             {

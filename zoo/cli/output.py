@@ -48,6 +48,10 @@ class Output:
         if not self.quiet:
             print(printable(text), file=sys.stderr)
 
+    def fail(self, text: str) -> None:
+        """A failure that the command goes on after: stderr, under ``-q`` too."""
+        print(printable(text), file=sys.stderr)
+
     def detail(self, text: str) -> None:
         """Talk for ``-v``."""
         if self.verbose:

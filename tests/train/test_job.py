@@ -37,7 +37,12 @@ def test_two_ranks_train_as_one_and_one_goes_on_where_they_ended(
     whole = [entry["loss"] for entry in read_log(one)]
     assert [entry["loss"] for entry in read_log(two)] == pytest.approx(whole, rel=1e-5)
     resumed = run_script(
-        *words, "--output_dir", after, "--resume_from_checkpoint", two / "checkpoint-2"
+        *words,
+        "--output_dir",
+        after,
+        "--resume_from_checkpoint",
+        two / "checkpoint-2",
+        "--device=cpu",
     )
     assert resumed.returncode == 0, resumed.stderr
     assert [entry["loss"] for entry in read_log(after)] == pytest.approx(whole[2:], rel=1e-5)

@@ -80,10 +80,11 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
     importlib.util.find_spec("tensorboard") is None, reason="the extra `train` is not installed"
 )
 def test_tensorboard_gets_its_files(arguments: Callable[..., Arguments], tmp_path: Path) -> None:
-    report = Live(tmp_path, arguments("--tensorboard"), steps=1, done=0)
+    words = ("--tensorboard", "--logging_dir", tmp_path / "board")
+    report = Live(tmp_path, arguments(*words), steps=1, done=0)
     report.step(1, FIGURES, 8)
     report.close()
-    assert list((tmp_path / "runs").rglob("*tfevents*"))
+    assert list((tmp_path / "board").rglob("*tfevents*"))
 
 
 def test_the_plot_is_drawn_to_scale() -> None:

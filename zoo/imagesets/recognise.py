@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoo.errors import DatasetError, NotFoundError
-from zoo.imagesets import bundled, flat, folders, parquet, shards
+from zoo.imagesets import bundled, captions, flat, folders, parquet, shards
+from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet, is_picture
 from zoo.imagesets.tree import Tree, open_tree
 from zoo.imagesets.words import ADVICE
@@ -15,10 +16,11 @@ from zoo.imagesets.words import ADVICE
 
 class Layout(NamedTuple):
     fits: Callable[[Tree], bool]
-    open: Callable[[Tree], ImageSet]
+    open: Callable[[Tree], ImageSet | CaptionSet]
 
 
 LAYOUTS = (
+    Layout(captions.fits, captions.open_captions),
     Layout(parquet.fits, parquet.open_parquet),
     Layout(flat.fits, flat.open_flat),
     Layout(folders.fits, folders.open_folders),
@@ -28,6 +30,18 @@ VALIDATION = ("ILSVRC2012_img_val.tar", "val", "validation")  # of a folder that
 
 
 def open_imageset(data: str) -> ImageSet:
+    """Opens a data set of labelled pictures; as ``open_data``.
+
+    Raises:
+        DatasetError: its pictures have captions, and no labels.
+    """
+    found = open_data(data)
+    if isinstance(found, CaptionSet):
+        raise DatasetError("these pictures have captions, and no labels", where=data)
+    return found
+
+
+def open_data(data: str) -> ImageSet | CaptionSet:
     """Opens a data set, whatever its layout.
 
     Args:

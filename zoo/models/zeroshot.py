@@ -61,17 +61,17 @@ def build_classifier(
     prompts = [[template.replace(PLACE, name) for template in templates] for name in names]
     rows = {prompt: row for row, prompt in enumerate(dict.fromkeys(chain(*prompts)))}
     tokens = Tokenizer(model.spec.text.context_length)(list(rows))
-    features = _encode(model, tokens, batch_size, progress)  # [different prompts, E]
+    features = encode_texts(model, tokens, batch_size, progress)  # [different prompts, E]
     means = np.stack([features[[rows[p] for p in of_class]].mean(axis=0) for of_class in prompts])
     columns = (means / np.linalg.norm(means, axis=1, keepdims=True)).T
     return paddle.to_tensor(np.ascontiguousarray(columns), dtype=model.text_projection.dtype)
 
 
 @paddle.no_grad()
-def _encode(
+def encode_texts(
     model: CLIP, tokens: NDArray[np.int64], batch_size: int, progress: Progress
 ) -> NDArray[np.float32]:
-    """[n, L] -> unit features [n, E]"""
+    """Unit features of token ids, [n, L] -> [n, E], batched by length."""
     assert model.spec.text is not None
     features = np.empty((len(tokens), model.spec.embed_dim), np.float32)
     shortest_first = tokens.argmax(axis=1).argsort(kind="stable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,18 +17,22 @@ from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
 from zoo.errors import NotFoundError
 from zoo.imagesets import bundled
+from zoo.imagesets.captions import CaptionSet
 from zoo.manifest import Manifest
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
-from zoo.verify.evaluation import Material, is_bundled, open_clips_scores, predict
+from zoo.verify.evaluation import Material, encode, is_bundled, open_clips_scores, predict
 from zoo.verify.goldens import Taps, open_taps
 from zoo.verify.journal import PREDICTIONS
 from zoo.verify.outcome import Outcome, not_run
 from zoo.verify.process import ProcessError, run_child
 from zoo.verify.reference_side import Reference, compute_reference
+from zoo.verify.request import PICTURES
+from zoo.verify.retrieval import recalls
 from zoo.verify.rungs.files import check_files
 from zoo.verify.rungs.parity import check_parity
 from zoo.verify.rungs.pipeline import check_pipeline
+from zoo.verify.rungs.retrieval import check_retrieval
 from zoo.verify.rungs.roundtrip import check_roundtrip
 from zoo.verify.rungs.structure import check_structure
 from zoo.verify.rungs.zeroshot import check_zero_shot
@@ -152,6 +157,8 @@ class Bench:
         if isinstance(self._material, str):
             return not_run(self._material)
         material, wish = self._material, self._material.wish
+        if isinstance(material.images, CaptionSet):
+            return self._retrieval(material, material.images)
         try:
             predicted = predict(self.folder, self.record, self.spec, material, self._talk)
             rows = [row for row in predicted.rows if row.problem is None]
@@ -169,6 +176,17 @@ class Bench:
         )
         aside = {"predictions": str(predicted.folder / PREDICTIONS), **predicted.timing}
         return replace(outcome, aside=aside)
+
+    def _retrieval(self, material: Material, pairs: CaptionSet) -> Outcome:
+        try:
+            folder, said = encode(self.folder, material, self._work, self._talk)
+        except NotFoundError as error:
+            raise Unavailable(str(error)) from None
+        self.environment.setdefault("subject", said)
+        told = json.loads((folder / PICTURES).read_text())
+        images, texts = (np.load(folder / f"{kind}.npy") for kind in ("images", "texts"))
+        found = {} if any(told["problems"]) else recalls(images, texts, pairs.owner)
+        return check_retrieval(pairs, found, told["digests"], told["problems"])
 
     def _reference_scores(self, material: Material, rows: list[Row]) -> NDArray[np.float32] | None:
         """open_clip's, of the readable pictures: asked for, or at hand; else None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.errors import NotRunError
@@ -25,16 +25,23 @@ def _document(result: Result) -> dict[str, Any]:
         raise NotRunError(
             f"rung {rung.name} did not run: {rung.reason}", where=result.evidence.subject.id
         )
-    figures = rung.figures
+    task, metrics = _metrics(rung.figures)
     return {
         "dataset": rung.measured_on.name,
         "model": result.manifest.architecture if result.manifest else result.evidence.subject.id,
         "pretrained": str(result.folder),
-        "task": "zeroshot_classification",
-        "metrics": {
-            "acc1": figures["top-1"] / 100,
-            "acc5": figures["top-5"] / 100,
-            "mean_per_class_recall": figures["mean per class"] / 100,
-        },
+        "task": task,
+        "metrics": metrics,
         "language": "en",
+    }
+
+
+def _metrics(figures: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    """CLIP_benchmark's names for the task and for each rate."""
+    names = {"top-1": "acc1", "top-5": "acc5", "mean per class": "mean_per_class_recall"}
+    if "top-1" in figures:
+        return "zeroshot_classification", {n: figures[ours] / 100 for ours, n in names.items()}
+    recalls = {name: value for name, value in figures.items() if " recall@" in name}
+    return "zeroshot_retrieval", {
+        name.replace(" ", "_retrieval_"): value / 100 for name, value in recalls.items()
     }

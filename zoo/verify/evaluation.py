@@ -16,18 +16,19 @@ from zoo import data
 from zoo.convert.provenance import Provenance
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
-from zoo.errors import NotFoundError
+from zoo.errors import NotFoundError, UsageError
 from zoo.files import sha256_file
 from zoo.imagesets import bundled
+from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet
-from zoo.imagesets.recognise import open_imageset
+from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
 from zoo.verify.journal import TIMING, journal_folder, read_predictions
 from zoo.verify.process import run_child
 from zoo.verify.reference_folder import make_folder
-from zoo.verify.request import EvaluateRequest
+from zoo.verify.request import EncodeRequest, EvaluateRequest
 from zoo.verify.zeroshot import Row
 
 BATCH = 32
@@ -54,7 +55,7 @@ class Material:
     """A data set at hand; ``data`` is how another process opens it."""
 
     data: str
-    images: ImageSet
+    images: ImageSet | CaptionSet
     wish: Wish
 
 
@@ -64,7 +65,8 @@ def find_material(wish: Wish, record: Provenance | None) -> Material | str:
     Raises:
         NotFoundError: the user named one that is not there.
         DatasetError: it is not what it claims to be.
-        ZooError: as ``open_imageset`` has it.
+        UsageError: open_clip is asked for what it is not run on.
+        ZooError: as ``open_data`` has it.
     """
     if wish.data is not None:
         found = _named(wish.data)
@@ -77,7 +79,10 @@ def find_material(wish: Wish, record: Provenance | None) -> Material | str:
         found = str(Path(root).expanduser() / IMAGENET)
         if not Path(found).exists():
             return f"there is no data set at {found}; put ImageNet's there, or name it with --data"
-    return Material(data=found, images=open_imageset(found), wish=wish)
+    images = open_data(found)
+    if isinstance(images, CaptionSet) and wish.against_open_clip:
+        raise UsageError("--against is for labelled pictures, and these have captions", where=found)
+    return Material(data=found, images=images, wish=wish)
 
 
 def _named(text: str) -> str:
@@ -138,18 +143,42 @@ def predict(
         ProcessError: it failed.
     """
     images = of.images
+    assert isinstance(images, ImageSet)
     out = journal_folder(record.id, key(record, spec, images, of.data, "float32", BATCH))
     request = EvaluateRequest(
         folder=str(folder.resolve()),
         data=of.data,
         out=str(out),
         batch_size=BATCH,
-        workers=min(WORKERS, os.cpu_count() or 1) if len(images.pictures) > 10 * BATCH else 0,
+        workers=_workers(len(images.pictures)),
     )
     asked = msgspec.to_builtins(request)
     said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
     timing = msgspec.json.decode((out / TIMING).read_bytes(), type=dict[str, Any])
     return Predicted(rows=read_predictions(out), folder=out, timing=timing, environment=said)
+
+
+def encode(folder: Path, of: Material, work: Path, talk: Talk) -> tuple[Path, dict[str, Any]]:
+    """Paddle's features of pictures and captions: their folder, and the environment.
+
+    Raises:
+        NotFoundError: Paddle is not installed.
+        ProcessError: it failed.
+    """
+    request = EncodeRequest(
+        folder=str(folder.resolve()),
+        data=of.data,
+        out=str(work / "features"),
+        batch_size=BATCH,
+        workers=_workers(len(of.images.pictures)),
+    )
+    asked = msgspec.to_builtins(request)
+    return work / "features", run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
+
+
+def _workers(pictures: int) -> int:
+    """Starting processes takes longer than a few batches."""
+    return min(WORKERS, os.cpu_count() or 1) if pictures > 10 * BATCH else 0
 
 
 def open_clips_scores(
@@ -169,6 +198,7 @@ def open_clips_scores(
         ConfigError: it has no such model.
         ProcessError: it failed.
     """
+    assert isinstance(of.images, ImageSet)
     folder, out = work / "open_clip", work / "open_clip-scores"
     make_folder(folder, "open_clip", checkpoint, spec, source)
     request = {

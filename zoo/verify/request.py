@@ -9,6 +9,7 @@ import msgspec
 
 from zoo.errors import NotFoundError, UsageError
 
+PICTURES = "pictures.json"
 Rounding = Literal["keep", "float32", "float16", "bfloat16"]
 
 
@@ -94,6 +95,24 @@ class EvaluateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     batch_size: int
     workers: int
     precision: Literal["float32", "float16", "bfloat16"] = "float32"
+
+
+class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Features of pictures and captions by Paddle, of ``zoo.verify.encode``.
+
+    Attributes:
+        folder: a converted checkpoint.
+        data: a data set with captions, as zoo.imagesets.recognise takes it.
+        out: a folder to make; ``PICTURES`` there has each picture's digest and problem.
+        batch_size: pictures at a time.
+        workers: processes that decode ahead; 0: none.
+    """
+
+    folder: str
+    data: str
+    out: str
+    batch_size: int
+    workers: int
 
 
 def read_request(path: Path) -> TapsRequest | PredictRequest:

@@ -1,0 +1,112 @@
+"""Pictures with captions, for retrieval: COCO and Flickr30k, Karpathy's test splits.
+
+Two forms of the same split are known::
+
+    dataset_coco.json, dataset_flickr30k.json       Karpathy's own: every split, with sentences
+    annotations/coco_karpathy_test.json             a list of pictures, each with its captions
+
+The pictures lie beside the file, in ``images/`` or in ``flickr30k-images/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from zoo.errors import DatasetError
+from zoo.imagesets.imageset import Picture
+from zoo.imagesets.tree import Tree
+
+KARPATHY = ("dataset_coco.json", "dataset_flickr30k.json")
+LISTED = ("annotations/coco_karpathy_test.json", "coco_karpathy_test.json")
+SPLIT = "test"
+PLACES = ("", "images/", "flickr30k-images/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionSet:
+    """``owner[i]`` is the index of the picture that caption i belongs to; labels mean nothing.
+
+    Raises:
+        DatasetError: there is no picture, or one has no caption.
+    """
+
+    name: str
+    layout: str
+    pictures: tuple[Picture, ...]
+    captions: tuple[str, ...]
+    owner: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.pictures:
+            raise DatasetError("there is no picture", where=self.name)
+        if alone := sorted(set(range(len(self.pictures))) - set(self.owner)):
+            raise DatasetError("a picture has no caption", where=self.pictures[alone[0]].name)
+
+
+def fits(tree: Tree) -> bool:
+    return any(name in tree.files for name in (*KARPATHY, *LISTED))
+
+
+def open_captions(tree: Tree) -> CaptionSet:
+    """Opens the test split.
+
+    Raises:
+        DatasetError: the file is not of its form, or a picture that it names is not there.
+    """
+    name = next(name for name in (*KARPATHY, *LISTED) if name in tree.files)
+    document = _decoded(tree, name)
+    rows = list(_karpathys(document) if name in KARPATHY else _listed(document))
+    pictures, captions, owner = [], [], []
+    for place, (path, texts) in enumerate(rows):
+        pictures.append(Picture(name=path, label=place, stored=_find(tree, path)))
+        captions += texts
+        owner += [place] * len(texts)
+    return CaptionSet(
+        name=name.rpartition("/")[2].removesuffix(".json"),
+        layout=name,
+        pictures=tuple(pictures),
+        captions=tuple(captions),
+        owner=tuple(owner),
+    )
+
+
+def _karpathys(document: Any) -> Iterator[tuple[str, list[str]]]:
+    for image in _field(document, "images"):
+        if _field(image, "split") == SPLIT:
+            folder = image.get("filepath", "")
+            path = f"{folder}/{_field(image, 'filename')}" if folder else _field(image, "filename")
+            yield str(path), [str(_field(s, "raw")) for s in _field(image, "sentences")]
+
+
+def _listed(document: Any) -> Iterator[tuple[str, list[str]]]:
+    """One row per picture, or one per caption."""
+    rows: dict[str, list[str]] = {}
+    for image in document if isinstance(document, list) else [document]:
+        caption = _field(image, "caption")
+        texts = caption if isinstance(caption, list) else [caption]
+        rows.setdefault(str(_field(image, "image")), []).extend(map(str, texts))
+    yield from rows.items()
+
+
+def _field(row: Any, name: str) -> Any:
+    if not isinstance(row, Mapping) or name not in row:
+        raise DatasetError(f"an annotation has no {name!r}")
+    return row[name]
+
+
+def _find(tree: Tree, path: str) -> Any:
+    for place in PLACES:
+        if place + path in tree.files:
+            return tree.files[place + path]
+    raise DatasetError(f"a picture is not there: {path!r}", where=tree.where)
+
+
+def _decoded(tree: Tree, name: str) -> Any:
+    try:
+        return msgspec.json.decode(tree.text(name))
+    except msgspec.MsgspecError as error:
+        raise DatasetError(f"{name} is not JSON: {error}", where=tree.where) from None

@@ -10,6 +10,8 @@ from zoo.convert import provenance
 from zoo.convert.run import Options, convert
 from zoo.convert.select import is_converted
 from zoo.convert.source import Source, find_source
+from zoo.errors import UsageError
+from zoo.files import check_target
 from zoo.talk import Talk
 
 
@@ -30,12 +32,17 @@ def convert_source(
         The folder.
 
     Raises:
+        UsageError: a revision of what is on this disk.
         ZooError: of every kind; nothing half made is left behind.
     """
     if source.path is not None:
+        if revision is not None:
+            raise UsageError("--revision is for a model of the hub", where=source.path)
         return convert(source, source.path, out, options, talk)
     from zoo.hub.download import fetch
 
+    if out is not None:  # before gigabytes come down
+        check_target(out, replace=options.force)
     assert source.repo is not None
     fetched = fetch(
         source.repo,

@@ -181,6 +181,8 @@ def show_result(result: Result, out: Output) -> None:
         told = "; ".join(text for text in (rung.reason, _figures(rung)) if text)
         table.add_row(str(rung.number), rung.name, MARKS[rung.status], escape(told))
     out.table(table)
+    if claims := result.evidence.rungs[-1].figures.get("claims"):
+        _show_claims(claims, result.evidence.rungs[-1].figures["top-1"], out)
     if aside := result.outcomes["zero-shot"].aside:
         out.say(f"{aside['images']:,} images classified in {aside['seconds']:.0f} s")
         out.say(f"predictions: {aside['predictions']}")
@@ -195,6 +197,25 @@ def show_result(result: Result, out: Output) -> None:
             table.add_row("", control.name, mark, escape(by), factor)
         out.table(table)
     out.data(f"status: {result.status}")
+
+
+def _show_claims(claims: Sequence[dict[str, Any]], top1: float, out: Output) -> None:
+    """Every claim beside what was measured."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("top-1 claimed", "measured", "difference", "source", "protocol"):
+        table.add_column(heading)
+    for claim in claims:
+        table.add_row(
+            claim["claimed"],
+            f"{top1:.3f}",
+            f"{claim['difference']:+.3f}",
+            escape(claim["source"]),
+            escape(claim["protocol"]),
+        )
+    out.table(table)
 
 
 def result_document(result: Result) -> dict[str, Any]:

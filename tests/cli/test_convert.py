@@ -445,6 +445,21 @@ def test_the_one_that_waited_does_not_replace_what_the_other_made(here: Path, st
     assert names(here) == ["in", "out"]
 
 
+def test_the_one_that_waits_can_be_stopped(here: Path, start: Start) -> None:
+    hold = here.parent / "hold"
+    hold.touch()
+    first = start("convert", "./in", "--out", "out")
+    wait_for(first, "writing")
+    second = start("convert", "./in", "--out", "out")
+    wait_for(second, "waiting")
+    second.send_signal(signal.SIGTERM)
+    assert end(second)[0] == 143
+    assert names(here) == [".out.lock", ".out.partial", "in"]
+    hold.unlink()
+    assert end(first)[:2] == (0, "out\n")
+    assert names(here) == ["in", "out"]
+
+
 def test_a_limit_of_the_file_size_is_a_full_disk(run_zoo: Run, here: Path, start: Start) -> None:
     assert run_zoo("convert", "tiny-digits", "--out", "old").code == 0
     old = contents(here / "old")

@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False)
-        for column in ("tensor", "largest difference", ""):
-            table.add_column(column)
+        table.add_column("tensor", no_wrap=True, overflow="fold")
+        table.add_column("largest", no_wrap=True)
+        table.add_column()
         rows = sorted(found.different, key=lambda d: -(d.largest or 0.0))
         for row in rows[:SHOWN]:
             largest = "" if row.largest is None else f"{row.largest:.3g}"
@@ -70,12 +71,11 @@ def run(args: argparse.Namespace) -> int:
 def _note(row: TensorDiff) -> str:
     if row.shapes[0] != row.shapes[1]:
         return f"{list(row.shapes[0])} and {list(row.shapes[1])}"
-    notes = [f"{row.dtypes[0]} and {row.dtypes[1]}"] if row.dtypes[0] != row.dtypes[1] else []
     if row.only_cast:
-        notes.append("a cast and no more")
+        return "only a cast"
     if row.largest is None:
-        notes.append("NaN or infinite values")
-    return ", ".join(notes)
+        return "NaN or infinite"
+    return f"{row.dtypes[0]} and {row.dtypes[1]}" if row.dtypes[0] != row.dtypes[1] else ""
 
 
 def _path(text: str) -> Path:

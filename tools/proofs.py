@@ -4,8 +4,8 @@
     python -m tools.proofs ViT-g-14 ViT-bigG-14
 
 Each model is made and saved by open_clip itself, converted from .bin and from safetensors, and
-climbs the ladder to the pipeline rung. Figures go to docs/proofs.md, one row per model; what a step no
-longer needs is deleted as it goes. The largest needs 24 GiB of memory and 35 GB of disk.
+climbs the ladder to the pipeline rung. Figures go to docs/proofs.md, one row per model; what a step
+no longer needs is deleted as it goes. The largest needs 24 GiB of memory and 35 GB of disk.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from zoo.convert.select import is_converted
 from zoo.convert.source import Source, find_source
 from zoo.errors import UsageError
 from zoo.files import check_target
+from zoo.manifest import Manifest
 from zoo.talk import Talk
 
 
@@ -32,17 +33,21 @@ def convert_source(
         The folder.
 
     Raises:
-        UsageError: a revision of what is on this disk.
+        UsageError: a revision of what has none.
         ZooError: of every kind; nothing half made is left behind.
     """
     if source.path is not None:
         if revision is not None:
             raise UsageError("--revision is for a model of the hub", where=source.path)
         return convert(source, source.path, out, options, talk)
-    from zoo.hub.download import fetch
-
     if out is not None:  # before gigabytes come down
         check_target(out, replace=options.force)
+    if options.family == "paddlemix" and source.manifest is not None:
+        if revision is not None:
+            raise UsageError("--revision is for the hub; PaddleMIX's files have none")
+        return _convert_published(source, source.manifest, out, options, talk)
+    from zoo.hub.download import fetch
+
     assert source.repo is not None
     fetched = fetch(
         source.repo,
@@ -54,6 +59,17 @@ def convert_source(
     source = replace(source, commit=fetched.commit)
     options = replace(options, family=fetched.family)
     return convert(source, fetched.folder, out, options, talk)
+
+
+def _convert_published(
+    source: Source, manifest: Manifest, out: Path | None, options: Options, talk: Talk
+) -> Path:
+    """PaddleMIX's own conversion, from the address that the manifest names."""
+    from zoo.hub.published import fetch_published
+
+    folder = fetch_published(manifest, talk)
+    source = replace(source, repo=manifest.source.paddlemix)
+    return convert(source, folder, out, options, talk)
 
 
 def converted_folder(text: str, talk: Talk) -> Path:

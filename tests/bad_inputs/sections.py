@@ -5,6 +5,7 @@ from types import ModuleType
 from tests.bad_inputs.cases import (
     config,
     converted,
+    datasets,
     outputs,
     pickles,
     safetensors,
@@ -22,4 +23,5 @@ SECTIONS: tuple[ModuleType, ...] = (
     sources,
     outputs,
     converted,
+    datasets,
 )

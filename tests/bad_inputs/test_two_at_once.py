@@ -67,8 +67,8 @@ def go_on(stopped: subprocess.Popen[str], second: subprocess.Popen[str], row: Ro
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A source of 65 MB, so that there is time to meet its writer."""
-    return checkpoint(tmp_path / "source", seed=1, vocabulary=500_000)
+    """A source of 33 MB, so that there is time to meet its writer."""
+    return checkpoint(tmp_path / "source", seed=1, vocabulary=250_000)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def changed_while_read(
 def test_a_checkpoint_that_is_replaced_while_it_is_read(tmp_path: Path, source: Path) -> None:
     """What was mapped stays the old checkpoint's; what was not is refused. Never a mixture."""
     out = run(tmp_path, "convert", source, "--out", tmp_path / "out")
-    other = checkpoint(tmp_path / "other", seed=2, vocabulary=500_000)
+    other = checkpoint(tmp_path / "other", seed=2, vocabulary=250_000)
     with open_native(out) as before:
         whole = {name: before.tensor(name).copy() for name in before.tensors}
     with open_native(out) as reader:

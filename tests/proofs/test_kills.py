@@ -18,7 +18,7 @@ import pytest
 from tests.proofs.scenarios import NAMES, Scenario, run, scenario, start
 
 KILLS = 25  # per command, at random moments of its life, and of its writing
-SMALL, LARGE = 64, 1_000_000  # words in the vocabulary; the second makes files of 129 MB
+SMALL, LARGE = 64, 250_000  # words in the vocabulary; the second makes files of 33 MB
 
 
 def kill_at_step(killed: Scenario, step: int) -> str:

@@ -232,7 +232,7 @@ def test_from_paddlemix_the_manifest_says_the_activation(
     different = json.loads(ran.stdout)["different"]
     assert different and all(tensor["only_cast"] for tensor in different)
     changed = bytearray(weights)
-    changed[-30] ^= 1  # in the last tensor
+    changed[len(changed) // 2] ^= 1
     (tmp_path / "published" / "model_state.pdparams").write_bytes(changed)
     ran = run_zoo("diff", tmp_path / "published", upstream, "--json")
     other = [t for t in json.loads(ran.stdout)["different"] if not t["only_cast"]]

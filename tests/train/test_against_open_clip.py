@@ -112,7 +112,7 @@ def curves(tmp_path: Path, alone: Topology) -> Callable[[CLIP, int], dict[str, n
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             check=True,
-            timeout=280,
+            timeout=900,
         )
         theirs = {name: np.load(tmp_path / f"{name}.npy") for name in ("float32", "float64")}
         found = theirs | {"ours": np.array(ours(model, data, warmup, alone))}

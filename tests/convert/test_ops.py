@@ -6,7 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo.convert.ops import Array, Chain, Concat, Copy, Op, Reshape, ShapeError, Split, Transpose
+from zoo.convert.ops import (
+    Array,
+    Chain,
+    Concat,
+    Copy,
+    Op,
+    Reshape,
+    Same,
+    ShapeError,
+    Split,
+    Spread,
+    Transpose,
+)
+from zoo.errors import FormatError
 
 
 def ramp(*shape: int, start: int = 0) -> Array:
@@ -62,6 +75,8 @@ CASES: list[tuple[Op, list[Array], str]] = [
     (Chain((Split(3), Transpose())), [ramp(6, 5)], "split 3, transpose"),
     (Chain((Transpose(), Concat(2))), [ramp(3, 2), ramp(3, 2, start=6)], "transpose, concat 2"),
     (Chain(()), [ramp(2)], ""),
+    (Same(2), [ramp(2, 3), ramp(2, 3)], "one of 2 equal"),
+    (Spread(3), [ramp(2, 3)], "to 3 alike"),
 ]
 
 
@@ -108,3 +123,11 @@ def test_only_concat_copies() -> None:
         made: list[Any] = op.apply(arrays)
         shared = any(np.shares_memory(array, arrays[0]) for array in made)
         assert shared is ("concat" not in text)
+
+
+def test_parts_that_should_be_alike_are_compared_to_the_bit() -> None:
+    zero, other = np.zeros(2, np.float32), np.array([0.0, -0.0], np.float32)
+    with pytest.raises(FormatError, match="differs between the parts"):
+        Same(2).apply([zero, other])
+    with pytest.raises(ShapeError, match="different shapes"):
+        Same(2).shapes([(2,), (3,)])

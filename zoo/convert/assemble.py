@@ -18,7 +18,7 @@ from zoo.spec import CLIPSpec
 def plan_for(opened: Opened, spec: CLIPSpec) -> Plan:
     """The plan from an open checkpoint to the native one; see ``make_plan`` for what it raises."""
     shapes = {name: info.shape for name, info in opened.checkpoint.tensors.items()}
-    scale = shapes.get(SCALE, ())
+    scale = next((shape for name, shape in shapes.items() if name.endswith(SCALE)), ())
     rows = rows_for(opened.format, spec, scale_shape=scale if scale in ((), (1,)) else ())
     where = opened.checkpoint.files[0].name
     return make_plan(rows, shapes, spec, droppable=opened.format.dropped, where=where)

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.errors import FormatError
+
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -113,6 +115,51 @@ class Concat:
 
     def __str__(self) -> str:
         return f"concat {self.parts}"
+
+
+@dataclass(frozen=True)
+class Same:
+    """``parts`` equal arrays become one of them."""
+
+    parts: int
+
+    def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
+        if len(set(shapes)) != 1:
+            raise ShapeError("what every part should hold alike has different shapes")
+        return [shapes[0]]
+
+    def apply(self, arrays: Sequence[Array]) -> list[Array]:
+        first, *others = arrays
+        if any(first.tobytes() != other.tobytes() for other in others):
+            raise FormatError("what every part should hold alike differs between the parts")
+        return [first]
+
+    def inverse(self) -> Op:
+        return Spread(self.parts)
+
+    def __str__(self) -> str:
+        return f"one of {self.parts} equal"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One array becomes ``parts`` equal ones."""
+
+    parts: int
+
+    def shapes(self, shapes: Sequence[Shape]) -> list[Shape]:
+        (shape,) = shapes
+        return [shape] * self.parts
+
+    def apply(self, arrays: Sequence[Array]) -> list[Array]:
+        (array,) = arrays
+        return [array] * self.parts
+
+    def inverse(self) -> Op:
+        return Same(self.parts)
+
+    def __str__(self) -> str:
+        return f"to {self.parts} alike"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.convert.readers import Checkpoint, open_checkpoint
+from zoo.convert.readers import Checkpoint, open_checkpoint, open_parts
 from zoo.convert.readers.layout import shown
 from zoo.convert.stated import CONFIGS, Stated, read_stated
 from zoo.convert.tables import Format, recognise
+from zoo.convert.tables.rows import part_names
 from zoo.errors import FormatError, NotFoundError, UsageError
 from zoo.spec import CLIPSpec, native
 from zoo.spec.fields import read_json_object
@@ -22,9 +24,10 @@ WEIGHTS = {
         "open_clip_pytorch_model.bin",
     ),
     "hf": ("model.safetensors", "pytorch_model.bin"),
-    "paddlemix": ("model_state.pdparams",),
+    "paddlemix": ("model_state.pdparams", "model_state.tp00.pdparams"),
 }
 INDEX = ".index.json"  # behind a weight file's name: the index of its shards
+PART = re.compile(r"model_state\.tp(\d\d)\.pdparams")  # of a tensor-parallel run
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".pdparams")
 ACCEPTED = (
     "zoo reads CLIP checkpoints of open_clip and Hugging Face transformers (.safetensors, .bin, "
@@ -72,7 +75,7 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
     """
     weights = find_weights(path, family) if path.is_dir() else path
     with ExitStack() as stack:
-        checkpoint = stack.enter_context(open_checkpoint(weights))
+        checkpoint = stack.enter_context(_open(weights))
         form = recognise(checkpoint.tensors)
         if form is None:
             some = ", ".join(map(shown, list(checkpoint.tensors)[:3])) or "none at all"
@@ -87,6 +90,19 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
         stack.pop_all()  # from here on the caller closes it
     others = (name for name in WEIGHTS if name != form.family and _named(weights.parent, name))
     return Opened(checkpoint=checkpoint, format=form, stated=stated, others=tuple(others))
+
+
+def _open(weights: Path) -> Checkpoint:
+    """A file, an index of shards, or the first of a parallel run's parts, with all of them."""
+    match = PART.fullmatch(weights.name)
+    if match is None:
+        return open_checkpoint(weights)
+    pattern = weights.name.replace(match[1], "[0-9][0-9]")
+    parts = part_names(len(list(weights.parent.glob(pattern))))
+    names = (weights.name.replace(match[1], f"{rank:02}") for rank in range(len(parts)))
+    return open_parts(
+        {part: weights.parent / name for part, name in zip(parts, names, strict=True)}
+    )
 
 
 def _stated(weights: Path, family: str, given: CLIPSpec | None) -> Stated:

@@ -7,6 +7,6 @@ returns Contents, a mark in recognise.py and a line in opening.py.
 
 from zoo.convert.readers.checkpoint import Checkpoint
 from zoo.convert.readers.layout import TensorInfo
-from zoo.convert.readers.opening import open_checkpoint
+from zoo.convert.readers.opening import open_checkpoint, open_parts
 
-__all__ = ["Checkpoint", "TensorInfo", "open_checkpoint"]
+__all__ = ["Checkpoint", "TensorInfo", "open_checkpoint", "open_parts"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.convert.readers import pdparams, safetensors, torch_legacy, torch_zip
@@ -43,6 +44,28 @@ def open_checkpoint(path: Path) -> Checkpoint:
         else:
             checkpoint = Checkpoint([(file, _contents(file))], index=None)
         opened.pop_all()  # from here on the checkpoint closes its files
+    return checkpoint
+
+
+def open_parts(parts: Mapping[str, Path]) -> Checkpoint:
+    """Opens the files that the ranks of a parallel run left, all of which have the same names.
+
+    Args:
+        parts: each file, by what its names get for a beginning.
+
+    Raises:
+        ZooError: what ``open_checkpoint`` raises.
+    """
+    with ExitStack() as opened:
+        found = []
+        for prefix, path in parts.items():
+            with _located(path):
+                file = opened.enter_context(MappedFile(path))
+                contents = _contents(file)
+            layouts = {prefix + name: layout for name, layout in contents.layouts.items()}
+            found.append((file, replace(contents, layouts=layouts)))
+        checkpoint = Checkpoint(found, index=None)
+        opened.pop_all()
     return checkpoint
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from zoo.convert.tables.hf import HF
 from zoo.convert.tables.open_clip import OPEN_CLIP, OPEN_CLIP_CUSTOM_TEXT
-from zoo.convert.tables.paddlemix import PADDLEMIX, PADDLEMIX_CUSTOM_TEXT
+from zoo.convert.tables.paddlemix import PADDLEMIX, PADDLEMIX_CUSTOM_TEXT, PADDLEMIX_PARTS
 from zoo.convert.tables.paddlenlp import PADDLENLP
 from zoo.convert.tables.rows import SCALE, Format, Row, digest, rows_for
 
@@ -37,6 +37,7 @@ FORMATS = (  # that are read
     HF,
     PADDLEMIX,
     PADDLEMIX_CUSTOM_TEXT,
+    *PADDLEMIX_PARTS,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 
-from zoo.convert.ops import Copy, Op, Reshape, Shape, Transpose
+from zoo.convert.ops import Chain, Concat, Copy, Op, Reshape, Same, Shape, Transpose
 from zoo.spec import CLIPSpec, TowerSpec
 
 VISION_BLOCK = "visual.transformer.resblocks.{i}."  # a native block's keys begin like this
@@ -43,6 +43,13 @@ class Format:
     text_layer_scale: tuple[Row, ...] = ()
     scale_shape: Shape  # of the logit scale, as the format's own code writes it
     dropped: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()  # what the keys of each rank's file begin with, where ranks wrote
+    split: tuple[tuple[str, int], ...] = ()  # ends of keys that ranks share, and the axis they cut
+
+
+def part_names(count: int) -> tuple[str, ...]:
+    """What keys begin with when they come from ``count`` ranks' files."""
+    return tuple(f"tp{part:02}-of-{count:02}." for part in range(count))
 
 
 def copied(foreign: str, native: str) -> Row:
@@ -93,7 +100,22 @@ def rows_for(form: Format, spec: CLIPSpec, *, scale_shape: Shape | None = None) 
     if spec.vision is not None and spec.text is not None:
         shape = form.scale_shape if scale_shape is None else scale_shape
         rows.append(Row((SCALE,), (SCALE,), Reshape(shape, (1,))))
-    return rows
+    return rows if not form.parts else [_joined(row, form) for row in rows]
+
+
+def _joined(row: Row, form: Format) -> Row:
+    """The row for the parts of its one source: put together, or all alike."""
+    (source,) = row.sources
+    axis = next((axis for end, axis in form.split if source.endswith(end)), None)
+    count = len(form.parts)
+    rows, alike = Concat(count), Same(count)
+    join: dict[int | None, tuple[Op, ...]] = {
+        None: (alike,),
+        0: (rows,),
+        1: (Transpose(), rows, Transpose()),
+    }
+    sources = tuple(part + source for part in form.parts)
+    return Row(sources, row.targets, Chain((*join[axis], row.op)))
 
 
 def _blocks(block: tuple[Row, ...], layer_scale: tuple[Row, ...], tower: TowerSpec) -> list[Row]:

@@ -52,8 +52,14 @@ def load(
     folder = converted_folder(_text(source), _talk())
     model = load_checkpoint(folder, dtype=dtype, device=device, interpolate=interpolate)
     spec = model.spec
-    if spec.preprocess is None or spec.text is None:
+    if spec.vision is None or spec.text is None:
         raise ConfigError("this model has one tower; load it with zoo.models", where=folder)
+    if spec.preprocess is None:
+        raise ConfigError(
+            "nothing says how pictures are prepared for this model",
+            where=folder,
+            remedy="Convert it with --arch, which does, or with --id as a model of the zoo.",
+        )
     return model, Preprocess(spec.preprocess), Tokenizer(spec.text.context_length)
 
 

@@ -1,6 +1,8 @@
 """Writes the zoo's tables into README.md, from the manifests.
 
     python -m tools.make_tables
+
+A test compares what is there with what this would write.
 """
 
 from __future__ import annotations

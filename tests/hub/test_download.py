@@ -169,7 +169,8 @@ def test_offline_with_everything_here_asks_for_nothing(
 
 EITHER = (
     f"{CONFIG} and one of {SAFE}, {OLD}, {BIN}; "
-    "or config.json and one of model.safetensors, pytorch_model.bin"
+    "or config.json and one of model.safetensors, pytorch_model.bin; "
+    "or config.json and one of model_state.pdparams, model_state.tp00.pdparams"
 )
 
 

@@ -74,9 +74,10 @@ def _beside(shard: Path, index: Path) -> bool:
     In Hugging Face's cache both are links into one folder of blobs, which may be links on. Only
     that cache's own program makes such an index; beside any other, a shard may lead nowhere else.
     """
-    if index.is_symlink():
-        return _first_link(shard) == _first_link(index)
-    return _real(shard).parent == _real(index.parent)
+    home = _real(index.parent)
+    if index.is_symlink():  # and a shard that is not here yet would be beside it
+        return _first_link(shard) in (_first_link(index), home)
+    return _real(shard).parent == home
 
 
 def _first_link(path: Path) -> Path:

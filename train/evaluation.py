@@ -23,12 +23,13 @@ from zoo.manifest import registry
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Silence, Talk
 from zoo.verify.evaluation import key
-from zoo.verify.journal import PREDICTIONS, journal_folder
+from zoo.verify.journal import journal_folder
 from zoo.verify.outcome import Outcome
 from zoo.verify.predict import Gather, environment, predict
 from zoo.verify.request import EvaluateRequest
 from zoo.verify.rungs.files import check_files
 from zoo.verify.rungs.zeroshot import check_zero_shot
+from zoo.verify.zeroshot import Row
 
 RESULT = "zero_shot.json"
 NOT_TEXT = ("visual.", "logit_scale")
@@ -139,11 +140,12 @@ def evaluate(
     images = open_imageset(data)
     precision = "float16" if arguments.fp16 else "float32"
     batch = arguments.per_device_eval_batch_size
-    made_of = key(subject.record, subject.spec, images, str(Path(data).resolve()), precision, batch)
+    place, prompts = str(Path(data).resolve()), images.prompts_digest
+    made_of = key(subject.record, subject.spec, prompts, place, precision, batch)
     request = EvaluateRequest(
         folder=str(subject.folder),
         data=data,
-        out=str(journal_folder(subject.record.id, made_of)),
+        out=str(journal_folder("zero-shot", subject.record.id, made_of)),
         batch_size=batch,
         workers=arguments.dataloader_num_workers,
         precision=precision,
@@ -180,7 +182,7 @@ def _write(
 ) -> None:
     output: Path = arguments.output_dir
     output.mkdir(parents=True, exist_ok=True)
-    write_atomic(output / PREDICTIONS, (journal / PREDICTIONS).read_bytes())
+    write_atomic(output / Row.FILE, (journal / Row.FILE).read_bytes())
     on = outcome.measured_on
     assert on is not None
     document = {

@@ -142,8 +142,9 @@ def test_data_that_changes_between_two_runs_of_one_evaluation(
     # As a kill leaves it: the rows of the one batch, and what the evaluation is of.
     from zoo.imagesets.recognise import open_imageset
     from zoo.verify.journal import Journal
+    from zoo.verify.zeroshot import Row
 
-    Journal(journal, open_imageset(str(digits)), 32)
+    Journal(journal, open_imageset(str(digits)), 32, Row)
     shutil.move(journal / "predictions.jsonl", journal / "rank-0.jsonl")
     next(digits.rglob("*.pgm")).write_bytes(b"another")
     ran = run_zoo(*words)

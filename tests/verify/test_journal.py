@@ -10,7 +10,7 @@ import pytest
 from zoo.errors import DatasetError
 from zoo.imagesets.imageset import ImageSet
 from zoo.imagesets.recognise import open_imageset
-from zoo.verify.journal import PREDICTIONS, Journal, journal_folder, read_predictions
+from zoo.verify.journal import Journal, journal_folder, read_rows
 from zoo.verify.zeroshot import Row
 
 SIZE = 3
@@ -46,7 +46,7 @@ def rows(images: ImageSet, number: int) -> list[Row]:
 def killed(at: Path, data: Path) -> None:
     """Two of three batches made by two processes; the second died while it wrote another."""
     images = open_imageset(str(data))
-    journal = Journal(at, images, SIZE)
+    journal = Journal(at, images, SIZE, Row)
     assert list(journal.batches()) == [0, 1, 2]
     journal.add(rows(images, 0), 0)
     journal.add(rows(images, 2), 1)
@@ -60,11 +60,11 @@ def test_it_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
     at = tmp_path / "journal"
     killed(at, data)
     images = open_imageset(str(data))
-    journal = Journal(at, images, SIZE)
+    journal = Journal(at, images, SIZE, Row)
     assert list(journal.batches()) == [1], "a torn batch is made again"
     assert len(journal.batches()[1]) == 3
     journal.finish([*journal.kept, *rows(images, 1)], {"seconds": 1.0})
-    found = read_predictions(at)
+    found = read_rows(at, Row)
     assert [row.place for row in found] == list(range(8))
     assert found == [row for number in range(3) for row in rows(images, number)]
     assert not list(at.glob("rank-*")) and not (at / "journal.json").exists()
@@ -73,11 +73,11 @@ def test_it_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
 def test_in_one_go_it_is_the_same(data: Path, tmp_path: Path) -> None:
     images = open_imageset(str(data))
     everything = [row for number in range(3) for row in rows(images, number)]
-    Journal(tmp_path / "whole", images, SIZE).finish(everything, {})
+    Journal(tmp_path / "whole", images, SIZE, Row).finish(everything, {})
     killed(tmp_path / "torn", data)
-    resumed = Journal(tmp_path / "torn", images, SIZE)
+    resumed = Journal(tmp_path / "torn", images, SIZE, Row)
     resumed.finish([*rows(images, 1), *resumed.kept], {})
-    one, two = (tmp_path / name / PREDICTIONS for name in ("whole", "torn"))
+    one, two = (tmp_path / name / Row.FILE for name in ("whole", "torn"))
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -96,20 +96,20 @@ def test_data_that_changed_in_between_is_refused(change: str, data: Path, tmp_pa
         (data / "a" / "0.png").unlink()
         (data / "a" / "0.png").symlink_to("/dev/null")
     with pytest.raises(DatasetError, match="has changed since this evaluation began") as caught:
-        Journal(tmp_path / "journal", open_imageset(str(data)), SIZE)
+        Journal(tmp_path / "journal", open_imageset(str(data)), SIZE, Row)
     assert str(tmp_path / "journal") in str(caught.value), "it says which folder to remove"
 
 
 def test_a_finished_evaluation_begins_anew(data: Path, tmp_path: Path) -> None:
     images = open_imageset(str(data))
-    Journal(tmp_path / "journal", images, SIZE).finish(rows(images, 0), {})
+    Journal(tmp_path / "journal", images, SIZE, Row).finish(rows(images, 0), {})
     (data / "a" / "0.png").write_bytes(b"A0")
-    journal = Journal(tmp_path / "journal", open_imageset(str(data)), SIZE)
+    journal = Journal(tmp_path / "journal", open_imageset(str(data)), SIZE, Row)
     assert not journal.kept and len(journal.batches()) == 3
 
 
 def test_the_folder_is_named_by_all_that_matters(zoo_home: Path) -> None:
-    one = journal_folder("m", {"tensors": "a", "prompts": "b"})
+    one = journal_folder("zero-shot", "m", {"tensors": "a", "prompts": "b"})
     assert one.parent == zoo_home / "zero-shot" / "m"
-    assert one == journal_folder("m", {"prompts": "b", "tensors": "a"})
-    assert one != journal_folder("m", {"tensors": "a", "prompts": "c"})
+    assert one == journal_folder("zero-shot", "m", {"prompts": "b", "tensors": "a"})
+    assert one != journal_folder("zero-shot", "m", {"tensors": "a", "prompts": "c"})

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,9 +13,10 @@ from zoo.errors import UsageError
 from zoo.imagesets import bundled
 from zoo.imagesets.imageset import ImageSet
 from zoo.imagesets.recognise import open_imageset
-from zoo.verify.journal import read_predictions
+from zoo.verify.journal import read_rows
 from zoo.verify.predict import main, predict
 from zoo.verify.request import EvaluateRequest
+from zoo.verify.zeroshot import Row
 
 pytestmark = pytest.mark.paddle
 
@@ -37,30 +34,13 @@ def test_the_digits_are_predicted_as_open_clip_predicts_them(converted_once, tmp
     rows = predict(request(converted_once, tmp_path), bundled.held_out_digits(), silent)
     theirs = bundled.open_clips_scores().argmax(axis=1)
     assert [row.top[0] for row in rows] == theirs.tolist()
-    assert read_predictions(tmp_path) == rows
+    assert read_rows(tmp_path, Row) == rows
 
 
-def start(asked: EvaluateRequest, at: Path) -> subprocess.Popen[str]:
-    path = at / "request.json"
-    path.write_bytes(msgspec.json.encode(asked))
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "zoo.verify.predict", str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path, start) -> None:  # type: ignore[no-untyped-def]
     whole = predict(request(converted_once, tmp_path / "one"), bundled.held_out_digits(), silent)
     asked = request(converted_once, tmp_path / "two", workers=1)
-    child = start(asked, tmp_path)
-    assert child.stdout is not None
-    for line in child.stdout:
-        if json.loads(line).get("done", 0) >= 80:
-            child.send_signal(signal.SIGKILL)
-            break
-    assert child.wait() == -signal.SIGKILL
-    child.stdout.close()
+    start("zoo.verify.predict", asked).kill_after(80)
     assert (tmp_path / "two" / "journal.json").is_file()
     notes: list[tuple[int, str]] = []
     again = predict(
@@ -72,17 +52,12 @@ def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path) ->
     assert "images/s" in notes[-1][1] and notes[-1][1].endswith("0:00:00 left")
 
 
-def test_no_helper_outlives_a_killed_process(converted_once, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    child = start(request(converted_once, tmp_path / "out", workers=2), tmp_path)
-    assert child.stdout is not None
-    for line in child.stdout:
-        if json.loads(line).get("done", 0):
-            break
-    helpers = _children(child.pid)
+def test_no_helper_outlives_a_killed_process(converted_once, tmp_path, start) -> None:  # type: ignore[no-untyped-def]
+    child = start("zoo.verify.predict", request(converted_once, tmp_path / "out", workers=2))
+    child.wait_for(1)
+    helpers = _children(child.process.pid)
     assert len(helpers) >= 2
     child.kill()
-    child.wait()
-    child.stdout.close()
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in helpers):
         assert time.monotonic() < deadline, "a helper is still there"

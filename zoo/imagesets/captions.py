@@ -10,14 +10,17 @@ The pictures lie beside the file, in ``images/`` or in ``flickr30k-images/``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from zoo.errors import DatasetError
-from zoo.imagesets.imageset import Picture
+from zoo.files import canonical_json
+from zoo.imagesets.imageset import Picture, listing
 from zoo.imagesets.tree import Tree
 
 KARPATHY = ("dataset_coco.json", "dataset_flickr30k.json")
@@ -45,6 +48,12 @@ class CaptionSet:
             raise DatasetError("there is no picture", where=self.name)
         if alone := sorted(set(range(len(self.pictures))) - set(self.owner)):
             raise DatasetError("a picture has no caption", where=self.pictures[alone[0]].name)
+
+    @cached_property
+    def listing_digest(self) -> str:
+        """sha256 over every picture's name and size, and the captions."""
+        content = [listing(self.pictures), self.captions, self.owner]
+        return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
 def fits(tree: Tree) -> bool:

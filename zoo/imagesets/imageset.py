@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -84,9 +85,13 @@ class ImageSet:
 
     @cached_property
     def listing_digest(self) -> str:
-        """sha256 over every picture's name, label and size: what can be told without reading."""
-        listing = [[p.name, p.label, p.stored.size] for p in self.pictures]
-        return hashlib.sha256(canonical_json(listing)).hexdigest()
+        """sha256 over every picture's name, label and size."""
+        return hashlib.sha256(canonical_json(listing(self.pictures))).hexdigest()
+
+
+def listing(pictures: Iterable[Picture]) -> list[list[object]]:
+    """What can be told of pictures without reading them."""
+    return [[picture.name, picture.label, picture.stored.size] for picture in pictures]
 
 
 def is_picture(name: str) -> bool:

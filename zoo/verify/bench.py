@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +22,11 @@ from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
 from zoo.verify.evaluation import Material, encode, is_bundled, open_clips_scores, predict
 from zoo.verify.goldens import Taps, open_taps
-from zoo.verify.journal import PREDICTIONS
+from zoo.verify.journal import read_rows
 from zoo.verify.outcome import Outcome, not_run
 from zoo.verify.process import ProcessError, run_child
 from zoo.verify.reference_side import Reference, compute_reference
-from zoo.verify.request import PICTURES
-from zoo.verify.retrieval import recalls
+from zoo.verify.retrieval import TEXTS, Features, recalls, stack
 from zoo.verify.rungs.files import check_files
 from zoo.verify.rungs.parity import check_parity
 from zoo.verify.rungs.pipeline import check_pipeline
@@ -174,19 +172,20 @@ class Bench:
             agreement=None if scores is None else compare(rows, scores, self._band),
             allow_unreadable=wish.allow_unreadable,
         )
-        aside = {"predictions": str(predicted.folder / PREDICTIONS), **predicted.timing}
+        aside = {"predictions": str(predicted.folder / Row.FILE), **predicted.timing}
         return replace(outcome, aside=aside)
 
     def _retrieval(self, material: Material, pairs: CaptionSet) -> Outcome:
         try:
-            folder, said = encode(self.folder, material, self._work, self._talk)
+            folder, said = encode(self.folder, self.record, self.spec, material, self._talk)
         except NotFoundError as error:
             raise Unavailable(str(error)) from None
         self.environment.setdefault("subject", said)
-        told = json.loads((folder / PICTURES).read_text())
-        images, texts = (np.load(folder / f"{kind}.npy") for kind in ("images", "texts"))
-        found = {} if any(told["problems"]) else recalls(images, texts, pairs.owner)
-        return check_retrieval(pairs, found, told["digests"], told["problems"])
+        rows = read_rows(folder, Features)
+        unreadable = any(row.problem for row in rows)
+        texts = np.load(folder / TEXTS, allow_pickle=False)
+        found = {} if unreadable else recalls(stack(rows), texts, pairs.owner)
+        return check_retrieval(pairs, found, rows)
 
     def _reference_scores(self, material: Material, rows: list[Row]) -> NDArray[np.float32] | None:
         """open_clip's, of the readable pictures: asked for, or at hand; else None."""

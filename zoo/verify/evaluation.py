@@ -25,7 +25,7 @@ from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
-from zoo.verify.journal import TIMING, journal_folder, read_predictions
+from zoo.verify.journal import TIMING, journal_folder, read_rows
 from zoo.verify.process import run_child
 from zoo.verify.reference_folder import make_folder
 from zoo.verify.request import EncodeRequest, EvaluateRequest
@@ -108,13 +108,18 @@ def is_bundled(record: Provenance) -> bool:
 
 
 def key(
-    record: Provenance, spec: CLIPSpec, images: ImageSet, place: str, precision: str, batch: int
+    record: Provenance,
+    spec: CLIPSpec,
+    prompts: str | None,
+    place: str,
+    precision: str,
+    batch: int,
 ) -> dict[str, Any]:
-    """Everything that a prediction depends on, but the pictures' own bytes."""
+    """Everything that a prediction depends on, but the data set; ``prompts`` is their digest."""
     return {
         "tensors": record.tensors_digest,
         "spec": msgspec.to_builtins(spec),
-        "prompts": images.prompts_digest,
+        "prompts": prompts,
         "tokenizer": Tokenizer().digest,
         "precision": precision,
         "batch size": batch,
@@ -144,7 +149,8 @@ def predict(
     """
     images = of.images
     assert isinstance(images, ImageSet)
-    out = journal_folder(record.id, key(record, spec, images, of.data, "float32", BATCH))
+    made_of = key(record, spec, images.prompts_digest, of.data, "float32", BATCH)
+    out = journal_folder("zero-shot", record.id, made_of)
     request = EvaluateRequest(
         folder=str(folder.resolve()),
         data=of.data,
@@ -155,25 +161,29 @@ def predict(
     asked = msgspec.to_builtins(request)
     said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
     timing = msgspec.json.decode((out / TIMING).read_bytes(), type=dict[str, Any])
-    return Predicted(rows=read_predictions(out), folder=out, timing=timing, environment=said)
+    return Predicted(rows=read_rows(out, Row), folder=out, timing=timing, environment=said)
 
 
-def encode(folder: Path, of: Material, work: Path, talk: Talk) -> tuple[Path, dict[str, Any]]:
+def encode(
+    folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk: Talk
+) -> tuple[Path, dict[str, Any]]:
     """Paddle's features of pictures and captions: their folder, and the environment.
 
     Raises:
         NotFoundError: Paddle is not installed.
+        DatasetError: the data set has changed since a run of this that was killed.
         ProcessError: it failed.
     """
+    out = journal_folder("retrieval", record.id, key(record, spec, None, of.data, "float32", BATCH))
     request = EncodeRequest(
         folder=str(folder.resolve()),
         data=of.data,
-        out=str(work / "features"),
+        out=str(out),
         batch_size=BATCH,
         workers=_workers(len(of.images.pictures)),
     )
     asked = msgspec.to_builtins(request)
-    return work / "features", run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
+    return out, run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
 
 
 def _workers(pictures: int) -> int:

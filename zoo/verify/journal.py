@@ -1,10 +1,10 @@
-"""Predictions as they are made, kept batch by batch, so that a killed run goes on where it was.
+"""What is made of one picture after another, kept batch by batch, so that a killed run goes on.
 
-A folder per evaluation, named by everything that a prediction depends on::
+A folder per evaluation, named by everything that a row depends on::
 
     journal.json         what the evaluation is of
     rank-N.jsonl         the rows that process N has made, while it runs
-    predictions.jsonl    all rows in order, once it has ended
+    ROWS.jsonl           all rows in order, once it has ended; named by their kind
     timing.json          how long the last part of it took
 
 Batches are cut by index and never shared out otherwise, so that one process and several, a run in
@@ -17,6 +17,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -24,36 +25,64 @@ from zoo import cache
 from zoo.errors import DatasetError
 from zoo.files import canonical_json, pretty_json, write_atomic
 from zoo.imagesets.ahead import digest_of
-from zoo.imagesets.imageset import ImageSet, Picture
-from zoo.verify.zeroshot import Row
+from zoo.imagesets.imageset import Picture
 
 JOURNAL = "journal.json"
-PREDICTIONS = "predictions.jsonl"
 TIMING = "timing.json"
 PARTS = "rank-*.jsonl"
 
 
-def journal_folder(model: str, key: Mapping[str, object]) -> Path:
-    """Where an evaluation of this key lies in the cache."""
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one picture; ``place`` is its index in the set.
+
+    A kind of its own says in ``FILE`` what all its rows are called. An unreadable picture has a
+    problem, and nothing was made of it.
+    """
+
+    FILE: ClassVar[str]
+    place: int
+    image: str
+    sha256: str | None
+    problem: str | None = None
+
+
+R = TypeVar("R", bound=Kept)
+
+
+class Pictured(Protocol):
+    """A data set as far as a journal is concerned."""
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]: ...
+
+    @property
+    def listing_digest(self) -> str:
+        """Over all of it that can be told without reading pictures."""
+
+
+def journal_folder(kind: str, model: str, key: Mapping[str, object]) -> Path:
+    """Where an evaluation of this kind and key lies in the cache."""
     digest = hashlib.sha256(canonical_json(dict(key))).hexdigest()
-    return cache.home() / "zero-shot" / model / digest[:16]
+    return cache.home() / kind / model / digest[:16]
 
 
-class Journal:
+class Journal(Generic[R]):
     """One evaluation's folder.
 
     Args:
         folder: made where it is not there.
         images: what is evaluated.
         batch_size: pictures in a batch.
+        kind: of its rows.
 
     Raises:
         DatasetError: the data set is not the one that the unfinished evaluation began with.
         DiskError, AccessError: as the system says.
     """
 
-    def __init__(self, folder: Path, images: ImageSet, batch_size: int) -> None:
+    def __init__(self, folder: Path, images: Pictured, batch_size: int, kind: type[R]) -> None:
         self.folder = folder
+        self._kind = kind
         self._images = images
         self._batch_size = batch_size
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,25 +103,25 @@ class Journal:
             if start // size not in done
         }
 
-    def add(self, rows: Sequence[Row], rank: int) -> None:
+    def add(self, rows: Sequence[R], rank: int) -> None:
         """Keeps one batch, whole."""
         with (self.folder / f"rank-{rank}.jsonl").open("ab") as file:
             file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
-    def finish(self, rows: Iterable[Row], timing: Mapping[str, object]) -> None:
+    def finish(self, rows: Iterable[R], timing: Mapping[str, object]) -> None:
         """Writes all rows in order, and ends the evaluation."""
         ordered = sorted(rows, key=lambda row: row.place)
         lines = b"".join(msgspec.json.encode(row) + b"\n" for row in ordered)
-        write_atomic(self.folder / PREDICTIONS, lines)
+        write_atomic(self.folder / self._kind.FILE, lines)
         write_atomic(self.folder / TIMING, pretty_json(dict(timing)))
         for part in (*self.folder.glob(PARTS), self.folder / JOURNAL):
             part.unlink(missing_ok=True)
 
-    def _read(self) -> list[Row]:
+    def _read(self) -> list[R]:
         """The rows of whole batches; what a kill has torn is left out and made again."""
-        batches: defaultdict[int, dict[int, Row]] = defaultdict(dict)
+        batches: defaultdict[int, dict[int, R]] = defaultdict(dict)
         for part in sorted(self.folder.glob(PARTS)):
-            for row in _rows(part):
+            for row in _rows(part, self._kind):
                 batches[row.place // self._batch_size][row.place] = row
         count, size = len(self._images.pictures), self._batch_size
         whole = [
@@ -114,14 +143,14 @@ class Journal:
         )
 
 
-def read_predictions(folder: Path) -> list[Row]:
+def read_rows(folder: Path, kind: type[R]) -> list[R]:
     """The rows of a finished evaluation, in order."""
-    return _rows(folder / PREDICTIONS)
+    return _rows(folder / kind.FILE, kind)
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path, kind: type[R]) -> list[R]:
     rows = []
     for line in path.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):  # a kill can tear the last one
-            rows.append(msgspec.json.decode(line, type=Row))
+            rows.append(msgspec.json.decode(line, type=kind))
     return rows

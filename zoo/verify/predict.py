@@ -10,8 +10,6 @@ stdout: JSON lines ``{"stage": "predict", "done": i, "of": n, "note": ...}``, th
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import sys
 import time
@@ -24,10 +22,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo import cache
 from zoo.convert import provenance
 from zoo.errors import ConfigError, UsageError, ZooError
-from zoo.files import canonical_json, locked, write_atomic
 from zoo.imagesets.ahead import prepared
 from zoo.imagesets.imageset import ImageSet, Picture
 from zoo.imagesets.recognise import open_imageset
@@ -36,6 +32,7 @@ from zoo.runtime import import_paddle, prepare
 from zoo.verify.environment import describe
 from zoo.verify.journal import Journal
 from zoo.verify.request import EvaluateRequest
+from zoo.verify.stored import stored
 from zoo.verify.zeroshot import SCALE, Row, best_classes
 
 if TYPE_CHECKING:
@@ -108,7 +105,7 @@ def predict(
     model = load_checkpoint(folder, dtype=request.precision)
     if model.spec.vision is None or model.spec.text is None or model.spec.preprocess is None:
         raise ConfigError("zero-shot needs both towers and the preprocessing", where=folder)
-    journal = Journal(Path(request.out), images, request.batch_size)
+    journal = Journal(Path(request.out), images, request.batch_size, Row)
     gather([])  # nobody writes before everybody has read
     total = len(images.pictures)
     classifier = build_classifier(
@@ -184,10 +181,7 @@ def build_classifier(
     images: ImageSet,
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
-    """The classifier, float32 [E, classes], from the cache where the very same was built before.
-
-    Its name there is a digest of all it depends on, so that it can't be another model's.
-    """
+    """The classifier, float32 [E, classes], from the cache where the very same was built before."""
     assert model.spec.text is not None
     made_of = {
         "tensors": provenance.read(Path(request.folder)).tensors_digest,
@@ -196,18 +190,14 @@ def build_classifier(
         "context": model.spec.text.context_length,
         "precision": request.precision,
     }
-    digest = hashlib.sha256(canonical_json(made_of)).hexdigest()
-    path = cache.home() / "classifiers" / f"{digest}.npy"
-    with locked(path.with_suffix(""), lambda text: progress(0, 1)):  # another than writing takes
-        if not path.is_file():
-            built = model.build_zero_shot_classifier(
-                images.classes, images.templates, progress=progress
-            )
-            buffer = io.BytesIO()
-            np.save(buffer, built.astype("float32").numpy())
-            write_atomic(path, buffer.getvalue())
-        columns: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        return columns
+
+    def make() -> NDArray[np.float32]:
+        built = model.build_zero_shot_classifier(
+            images.classes, images.templates, progress=progress
+        )
+        return built.astype("float32").numpy()
+
+    return stored("classifiers", made_of, make, lambda _: progress(0, 1))
 
 
 class _Progress:

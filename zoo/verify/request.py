@@ -9,7 +9,6 @@ import msgspec
 
 from zoo.errors import NotFoundError, UsageError
 
-PICTURES = "pictures.json"
 Rounding = Literal["keep", "float32", "float16", "bfloat16"]
 
 
@@ -103,7 +102,7 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         folder: a converted checkpoint.
         data: a data set with captions, as zoo.imagesets.recognise takes it.
-        out: a folder to make; ``PICTURES`` there has each picture's digest and problem.
+        out: the journal's folder (zoo.verify.journal).
         batch_size: pictures at a time.
         workers: processes that decode ahead; 0: none.
     """

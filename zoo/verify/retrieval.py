@@ -11,8 +11,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.verify.journal import Kept
+
+TEXTS = "texts.npy"  # the captions' features, beside the pictures'
 TOP = (1, 5, 10)
 ROWS = 1024  # queries at a time: COCO's whole matrix would take half a gigabyte
+
+
+class Features(Kept, frozen=True, kw_only=True):
+    """A picture's unit feature: the bytes of float32 [E], of the machine that made them."""
+
+    FILE = "features.jsonl"
+    feature: bytes | None
+
+
+def stack(rows: Sequence[Features]) -> NDArray[np.float32]:
+    """The features of pictures that all could be read, [n, E]."""
+    return np.stack([np.frombuffer(row.feature or b"", np.float32) for row in rows])
 
 
 def recalls(

@@ -12,29 +12,27 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from zoo.verify.journal import Kept
 
 SCALE = 100.0  # the protocol's constant; the logit scale plays no part in it
 TOP = 5
 CONFIDENCE = 2.5758293035489  # standard deviations that hold 99 % of a normal distribution
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one picture.
+class Row(Kept, frozen=True, kw_only=True):
+    """What was predicted of one picture.
 
-    ``place`` is its index in the set, ``top`` the five best classes, ``margin`` by how much the
-    first leads, in scores (100 * cosine). An unreadable picture has a problem instead.
+    ``top`` are the five best classes, ``margin`` by how much the first leads, in scores
+    (100 * cosine).
     """
 
-    place: int
-    image: str
-    sha256: str | None
+    FILE = "predictions.jsonl"
     label: int
     top: tuple[int, ...] = ()
     margin: float | None = None
-    problem: str | None = None
 
 
 def best_classes(scores: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

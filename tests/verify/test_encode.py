@@ -1,0 +1,138 @@
+"""The paddle process of retrieval, killed and resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from zoo.convert import provenance
+from zoo.errors import DatasetError
+from zoo.imagesets.bundled import held_out_digits
+from zoo.imagesets.captions import CaptionSet
+from zoo.imagesets.recognise import open_data
+from zoo.spec import native
+from zoo.verify.encode import encode
+from zoo.verify.evaluation import BATCH, key
+from zoo.verify.journal import TIMING, journal_folder, read_rows
+from zoo.verify.request import EncodeRequest
+from zoo.verify.retrieval import TEXTS, Features
+
+pytestmark = pytest.mark.paddle
+LISTING = "coco_karpathy_test.json"
+COUNT = 3 * BATCH + 4
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Digits with captions, some of which come more than once."""
+    digits = held_out_digits()
+    folder = tmp_path / "coco"
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for picture in digits.pictures[:COUNT]:
+        name = f"{picture.name}.pgm"
+        (folder / "images" / name).write_bytes(picture.stored.read())
+        own = digits.templates[0].replace("{}", digits.classes[picture.label])
+        rows.append({"image": name, "caption": [own, f"picture {picture.name}"]})
+    (folder / LISTING).write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.fixture
+def asked(converted_once: Path, pairs: Path, zoo_home: Path) -> EncodeRequest:
+    """What `zoo verify` asks for, in the folder where it asks for it."""
+    record, spec = provenance.read(converted_once), native.read(converted_once / "config.json")
+    made_of = key(record, spec, None, str(pairs), "float32", BATCH)
+    return EncodeRequest(
+        folder=str(converted_once),
+        data=str(pairs),
+        out=str(journal_folder("retrieval", record.id, made_of)),
+        batch_size=BATCH,
+        workers=0,
+    )
+
+
+def killed(asked: EncodeRequest, start: Callable[..., object]) -> Path:
+    """Its folder, after the captions and two of four batches of pictures."""
+    start("zoo.verify.encode", asked).kill_after(2 * COUNT + 2 * BATCH)  # type: ignore[attr-defined]
+    return Path(asked.out)
+
+
+def opened(asked: EncodeRequest) -> CaptionSet:
+    found = open_data(asked.data)
+    assert isinstance(found, CaptionSet)
+    return found
+
+
+def test_killed_half_way_and_resumed_it_leaves_the_same_evidence(
+    asked: EncodeRequest,
+    start: Callable[..., object],
+    run_zoo: Callable[..., object],
+    converted_once: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
+    found = []
+    for home in ("whole", "resumed"):
+        monkeypatch.setenv("ZOO_HOME", str(tmp_path / home))
+        at = tmp_path / home / Path(asked.out).relative_to(tmp_path / "zoo-home")
+        if home == "resumed":
+            killed(msgspec.structs.replace(asked, out=str(at)), start)
+            assert (at / "journal.json").is_file() and not (at / Features.FILE).exists()
+        ran = run_zoo("verify", converted_once, "--zero-shot", "--data", asked.data)
+        assert ran.code == 0, ran.stderr  # type: ignore[attr-defined]
+        assert len(read_rows(at, Features)) == COUNT
+        made = json.loads((at / TIMING).read_bytes())["images"]
+        assert made == COUNT if home == "whole" else 0 < made <= COUNT - 2 * BATCH
+        evidence = converted_once / "evidence.json"
+        found.append([p.read_bytes() for p in (evidence, at / Features.FILE, at / TEXTS)])
+        evidence.unlink()
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("change", ["picture", "caption", "size", "fewer"])
+def test_data_that_changed_in_between_is_refused(
+    change: str, asked: EncodeRequest, start: Callable[..., object], pairs: Path
+) -> None:
+    folder = killed(asked, start)
+    first = sorted((pairs / "images").iterdir())[0]
+    rows = json.loads((pairs / LISTING).read_text())
+    if change == "picture":
+        content = bytearray(first.read_bytes())
+        content[-1] ^= 1
+        first.write_bytes(content)
+    elif change == "size":
+        first.write_bytes(first.read_bytes() + b" ")
+    elif change == "caption":
+        rows[-1]["caption"][0] += "!"
+    else:
+        del rows[-1]
+    (pairs / LISTING).write_text(json.dumps(rows))
+    with pytest.raises(DatasetError, match="has changed since this evaluation began") as caught:
+        encode(asked, opened(asked), lambda *_: None)
+    assert str(folder) in str(caught.value), "it says which folder to remove"
+
+
+def test_captions_are_encoded_once_for_all_runs(
+    asked: EncodeRequest, zoo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.models import zeroshot
+
+    encoded: list[int] = []
+    whole = zeroshot.encode_texts
+
+    def counted(*args: object) -> object:
+        encoded.append(len(args[1]))  # type: ignore[arg-type]
+        return whole(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(zeroshot, "encode_texts", counted)
+    pairs = opened(asked)
+    for _ in range(2):
+        encode(asked, pairs, lambda *_: None)
+    assert encoded == [COUNT + 10], "each different caption once"
+    assert len(list((zoo_home / "captions").glob("*.npy"))) == 1

@@ -49,6 +49,23 @@ def tiny() -> Path:
 
 
 @pytest.fixture(scope="session")
+def converted_once(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled checkpoint, converted; not to be written to."""
+    from zoo.convert.run import Options, convert
+    from zoo.convert.source import find_source
+
+    out = tmp_path_factory.mktemp("converted") / "tiny"
+    options = Options(command=("zoo", "convert", "tiny-digits"))
+    return convert(find_source("tiny-digits"), tiny, out, options, Silence())
+
+
+@pytest.fixture
+def without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment without the extra `reference`: goldens stand for open_clip."""
+    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
+
+
+@pytest.fixture(scope="session")
 def small(tiny: Path) -> Small:
     """The bundled checkpoint with 64 words instead of 49,408, which are most of the file."""
     tensors = load_file(tiny / "open_clip_model.safetensors")

@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PADDLE = {"paddle", "paddlenlp"}
 TORCH = {"torch", "torchvision", "open_clip", "transformers"}
-PADDLES_OWN = ("verify/subject.py", "verify/predict.py", "verify/encode.py")
+PADDLES_OWN = (
+    *("verify/subject.py", "verify/predict.py", "verify/encode.py"),
+    *("deploy/write.py", "deploy/predictor.py"),
+)
 MODULES = sorted((ROOT / "zoo").rglob("*.py"))
 OUTSIDE = sorted(path for room in ("train", "tools") for path in (ROOT / room).rglob("*.py"))
 UNPICKLERS = {"torch", "paddle", "pickle"}

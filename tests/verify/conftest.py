@@ -15,19 +15,9 @@ import msgspec
 import pytest
 
 from zoo.convert import provenance
-from zoo.convert.run import Options, convert
 from zoo.convert.select import open_source
-from zoo.convert.source import find_source
 from zoo.talk import Silence
 from zoo.verify.bench import Bench
-
-
-@pytest.fixture(scope="session")
-def converted_once(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("converted") / "tiny"
-    return convert(
-        find_source("tiny-digits"), tiny, out, Options(command=("zoo", "convert")), Silence()
-    )
 
 
 @pytest.fixture
@@ -57,12 +47,6 @@ def make_bench(tiny: Path, tmp_path: Path) -> Iterator[Callable[[Path], Bench]]:
             return bench
 
         yield make
-
-
-@pytest.fixture
-def without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an environment without the extra `reference`: goldens stand for open_clip."""
-    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
 
 
 class Child:

@@ -34,6 +34,8 @@ ACCEPTED = (
     ".pt) and of PaddleMIX (.pdparams)."
 )
 
+PROGRAMS_NAME = "inference.json"  # of the deployed form
+
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
@@ -160,6 +162,8 @@ def _named(folder: Path, family: str) -> Path | None:
 
 
 def is_converted(folder: Path) -> bool:
-    """Whether a folder holds what ``zoo convert`` writes."""
+    """Whether a folder holds what ``zoo convert`` writes; programs have the same configuration."""
     config = folder / native.CONFIG_NAME
-    return config.is_file() and native.is_native(read_json_object(config))
+    if not config.is_file() or (folder / PROGRAMS_NAME).is_file():
+        return False
+    return native.is_native(read_json_object(config))

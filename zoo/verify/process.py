@@ -1,7 +1,8 @@
 """One framework, one process: started with a request, watched by its progress lines.
 
 A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, with a ``note``
-where there is more to say, and errors to stderr.
+where there is more to say, and ``{"environment": {...}}`` at its end. A failure that the user can
+act on is one line on stderr, ``zoo: NAME: what``, and its exit code.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from zoo.errors import DatasetError, NotFoundError, ZooError
+import msgspec
+
+from zoo.errors import DatasetError, NotFoundError, UsageError, ZooError
 from zoo.talk import Talk
+
+Request = TypeVar("Request")
 
 
 class ProcessError(ZooError):
@@ -95,3 +100,29 @@ def _failure(module: str, code: int, errors: str) -> ZooError:
     if text.startswith(f"{DatasetError.name}: "):
         return DatasetError(text.removeprefix(f"{DatasetError.name}: "))
     return ProcessError(f"{module} ended with code {code}: {text}")
+
+
+def answer(
+    arguments: list[str], kind: type[Request], work: Callable[[Request], Mapping[str, Any]]
+) -> int:
+    """The child's side: reads its request, works, tells its environment; returns the exit code.
+
+    Args:
+        arguments: the child's, which are the request's path.
+        kind: what the request is.
+        work: answers the request, and returns the environment.
+    """
+    try:
+        if len(arguments) != 1:
+            raise UsageError("one argument is expected: the request's path")
+        request = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=kind)
+        print(json.dumps({"environment": dict(work(request))}), flush=True)
+    except ZooError as error:
+        print(f"zoo: {error.name}: " + str(error).replace("\n", ". "), file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def tell(stage: str, done: int, of: int, note: str = "") -> None:
+    """The child's side: a progress line."""
+    print(json.dumps({"stage": stage, "done": done, "of": of, "note": note}), flush=True)

@@ -42,6 +42,8 @@ def compute_reference(
     opened: Opened | None,
     work: Path,
     talk: Talk,
+    *,
+    taps: bool = True,
 ) -> Reference:
     """The reference's layers for a stored checkpoint.
 
@@ -53,6 +55,7 @@ def compute_reference(
             if it can. Otherwise it reads what the inverted plan makes of the stored tensors.
         work: a folder for large intermediate files; goldens and links go here.
         talk: progress.
+        taps: what passes between the blocks too, not the features alone.
 
     Raises:
         NotFoundError: open_clip is not installed, and there are no goldens for these weights.
@@ -70,6 +73,7 @@ def compute_reference(
         "images": [str(path) for path in probe.images],
         "texts": list(probe.texts),
         "out": str(out),
+        "taps": taps,
     }
     run_child("zoo.verify.reference", request, f"reference: {LIBRARIES[family]}", talk)
     shutil.rmtree(folder)

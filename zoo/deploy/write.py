@@ -1,0 +1,77 @@
+"""``python -m zoo.deploy.write REQUEST.json``: a converted checkpoint's towers as programs.
+
+The request is ``zoo.deploy.request.WriteRequest``; ``out`` gets ``image.*``, ``text.*`` and
+``inference.json`` of ``zoo.deploy.folder``. stdout and stderr are as in ``zoo.verify.process``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from zoo.deploy.folder import RECORD_NAME, Program, declare
+from zoo.deploy.request import WriteRequest
+from zoo.files import as_zoo_error, pretty_json
+from zoo.runtime import import_paddle
+from zoo.verify.process import answer, tell
+
+if TYPE_CHECKING:
+    from zoo.models.clip import CLIP
+    from zoo.models.text import TextTower
+
+
+def write(request: WriteRequest) -> dict[str, Any]:
+    """Answers the request.
+
+    Raises:
+        ZooError: what loading raises; Paddle not installed; the disk is full.
+    """
+    paddle = import_paddle(parity=True)  # before zoo.models, which would import it without
+    from zoo.models.loading import load_checkpoint
+
+    model, out = load_checkpoint(Path(request.folder), device="cpu"), Path(request.out)
+    spec = model.spec
+    scale = model.logit_scale.item() if spec.vision and spec.text else None
+    record = declare(spec, paddle=paddle.__version__, logit_scale=scale)
+    towers = {
+        "image": (record.image, lambda: model.visual),
+        "text": (record.text, lambda: _text_tower(model)),
+    }
+    try:
+        for done, (name, (program, tower)) in enumerate(towers.items(), start=1):
+            if program is not None:
+                _save(tower(), out / name, program)
+            tell("write", done, len(towers), name)
+        (out / RECORD_NAME).write_bytes(pretty_json(msgspec.to_builtins(record)))
+    except OSError as error:
+        raise as_zoo_error(error, out) from error
+    return {"version": paddle.__version__, "commit": paddle.version.commit}
+
+
+def _save(tower: Any, path: Path, program: Program) -> None:
+    import paddle
+
+    taken = paddle.static.InputSpec(list(program.shape), program.dtype, program.input)
+    paddle.jit.save(tower, str(path), input_spec=[taken])
+
+
+def _text_tower(model: CLIP) -> TextTower:
+    """The text tower without the image tower that lies beside it, on the same parameters."""
+    import paddle
+
+    from zoo.models.text import TextTower
+
+    with paddle.LazyGuard():
+        tower = TextTower(model.spec.text, model.spec.embed_dim)
+    for name, _ in [*tower.named_children(), *tower.named_parameters(include_sublayers=False)]:
+        setattr(tower, name, getattr(model, name))
+    tower.causal_mask = model.causal_mask
+    tower.eval()
+    return tower
+
+
+if __name__ == "__main__":
+    sys.exit(answer(sys.argv[1:], WriteRequest, write))

@@ -177,8 +177,8 @@ CASES = {
         input="a pickle that claims a text of 2^62 bytes",
         make=with_file(archive({"m/data.pkl": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62)}), BIN),
         code=4,
-        name="FORMAT",
-        says=("more than", "bytes of text"),
+        name="TRUNCATED",
+        says=("the pickle ends at byte 11 and needs at least",),
     ),
     "beyond-storage": Case(
         input="a tensor of 2^40 elements on a storage of 4",

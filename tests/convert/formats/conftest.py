@@ -101,7 +101,9 @@ class Paddled:
         return tuple, ((self.name, self.array),)
 
 
-def pickled(tensors: Tensors, *, tuples: bool = False, core: str = "_core") -> bytes:
+def pickled(
+    tensors: Tensors, *, tuples: bool = False, core: str = "_core", protocol: int = 4
+) -> bytes:
     """A ``.pdparams`` as paddle.save writes it, under numpy 1 (``core``) or 2 (``_core``)."""
     arrays = {
         name: value.view(np.uint16) if value.dtype == ml_dtypes.bfloat16 else value
@@ -113,7 +115,9 @@ def pickled(tensors: Tensors, *, tuples: bool = False, core: str = "_core") -> b
         if tuples
         else {**arrays, "StructuredToParameterName@@": names}
     )
-    data = pickle.dumps(content, protocol=4)
+    data = pickle.dumps(content, protocol=protocol)
+    if protocol < 4:
+        return data
     old, new = (
         b"\x8c" + bytes([len(module)]) + module
         for module in (b"numpy._core.multiarray", f"numpy.{core}.multiarray".encode())

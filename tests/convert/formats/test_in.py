@@ -125,8 +125,10 @@ def test_one_tower_alone(
         {"core": "core"},
         {"tuples": True},
         {"text": "text."},
+        {"protocol": 2},
+        {"protocol": 3, "tuples": True},
     ],
-    ids=["numpy 2", "numpy 1", "tuples", "custom_text"],
+    ids=["numpy 2", "numpy 1", "tuples", "custom_text", "protocol 2", "protocol 3"],
 )
 def test_from_paddlemix(
     write: Write, run_zoo: Run, expected: Path, arch: Path, tmp_path: Path, how: dict[str, Any]

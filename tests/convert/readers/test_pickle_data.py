@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.convert.readers.layout import Extent
-from zoo.convert.readers.pickle_data import MAX_OPCODES, MAX_TEXT, Call, Global, load
+from zoo.convert.readers.pickle_data import LONG, MAX_OPCODES, MAX_TEXT, Call, Global, load
+from zoo.convert.readers.pieces import LongText
 from zoo.errors import FormatError, TruncatedError, ZooError
 
 TEXT = st.text(max_size=4)
@@ -237,10 +238,19 @@ def test_the_largest_memo_index_costs_nothing():
 def test_more_than_any_checkpoint_has():
     with pytest.raises(FormatError, match="opcodes"):
         _load(b"\x80\x02" + b"]" * MAX_OPCODES + b".")
-    text = b"X" + (MAX_TEXT // 2).to_bytes(4, "little") + b"a" * (MAX_TEXT // 2)
-    _load(b"\x80\x02" + text * 2 + b".")
+    text = b"X" + LONG.to_bytes(4, "little") + b"a" * LONG
+    names = b"\x80\x02" + text * (MAX_TEXT // LONG)
+    _load(names + b".")
     with pytest.raises(FormatError, match="bytes of text"):
-        _load(b"\x80\x02" + text * 2 + b"X\x01\x00\x00\x00a.")
+        _load(names + b"X\x01\x00\x00\x00a.")
+
+
+def test_long_text_stays_in_the_file():
+    text = "ab" * LONG
+    data = pickle.dumps([text, text[:LONG]], protocol=2)
+    (long, short), _ = _load(data)
+    assert isinstance(long, LongText) and short == text[:LONG]
+    assert data[long.offset : long.offset + long.nbytes] == text.encode()
 
 
 def _hash_bomb() -> bytes:

@@ -60,10 +60,12 @@ class Checkpoint:
     def tensor(self, name: str) -> NDArray[Any]:
         """A tensor as a read-only view on its file, strided where the file's is.
 
-        The view stays valid after the checkpoint is closed.
+        A copy where the elements do not lie in the file as they are (readers/pieces.py). It stays
+        valid after the checkpoint is closed.
 
         Raises:
             KeyError: there is no such tensor.
+            FormatError: the file writes elements as text, and the text is damaged.
             DigestError: the file has changed since it was opened.
         """
         file, layout = self._places[name]

@@ -19,15 +19,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from zoo.convert.readers.layout import Extent
+from zoo.convert.readers.pieces import LongText
 from zoo.errors import FormatError, TruncatedError
 
 # A training checkpoint with the zoo's most tensors, 974, takes 122,000 opcodes and 65 kB of text.
 MAX_OPCODES = 1_000_000
 MAX_TEXT = 16 * 2**20  # bytes
+LONG = 16 * 2**10  # bytes of text that are no name any more, and stay in the file
 MAX_GLOBAL = 200  # bytes of a global's module or name
 
-Value = Any  # None, bool, int, float, str, tuple, list, Extent (bytes), Global, Call, or the
-# result of ``persistent_load``
+Value = Any  # None, bool, int, float, str or LongText, tuple, list, Extent (bytes), Global, Call,
+# or the result of ``persistent_load``
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ class _Machine:
     def number(self, code: str) -> Any:
         return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
+    def text_of(self, count: int) -> str | LongText:
+        return self.string(count) if count <= LONG else LongText(self.skip(count), count)
+
     def string(self, count: int) -> str:
         self.text += count
         if self.text > MAX_TEXT:
@@ -247,8 +252,8 @@ _OPERATIONS: dict[int, Callable[[_Machine], object]] = {
         pickle.LONG1: _push(lambda m: int.from_bytes(m.take(m.byte()), "little", signed=True)),
         pickle.BINFLOAT: _push(lambda m: m.number(">d")),
         pickle.SHORT_BINUNICODE: _push(lambda m: m.string(m.byte())),
-        pickle.BINUNICODE: _push(lambda m: m.string(m.number("<I"))),
-        pickle.BINUNICODE8: _push(lambda m: m.string(m.number("<Q"))),
+        pickle.BINUNICODE: _push(lambda m: m.text_of(m.number("<I"))),
+        pickle.BINUNICODE8: _push(lambda m: m.text_of(m.number("<Q"))),
         pickle.SHORT_BINBYTES: _push(lambda m: m.extent(m.byte())),
         pickle.BINBYTES: _push(lambda m: m.extent(m.number("<I"))),
         pickle.BINBYTES8: _push(lambda m: m.extent(m.number("<Q"))),

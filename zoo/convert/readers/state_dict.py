@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zoo.convert.readers.contents import Contents
-from zoo.convert.readers.layout import Extent, Layout, shown
+from zoo.convert.readers.layout import Extent, shown
 from zoo.convert.readers.pickle_data import DICT, Call, Global, Value
+from zoo.convert.readers.pieces import LongText, Stored
 from zoo.errors import FormatError
 
 MAPPINGS = {DICT, Global("collections", "OrderedDict")}
@@ -18,7 +19,7 @@ TENSORS = {
 }
 
 
-def contents(root: Value, layout: Callable[[str, Value], Layout], *, format: str) -> Contents:
+def contents(root: Value, layout: Callable[[str, Value], Stored], *, format: str) -> Contents:
     """The tensors of a state dict, bare or under ``state_dict`` as training checkpoints have it.
 
     Args:
@@ -83,4 +84,6 @@ def described(value: Value) -> str:
             return str(value)
         case Extent():
             return "bytes"
+        case LongText(nbytes=nbytes):
+            return f"text of {nbytes} bytes"
     return type(value).__name__.lower()

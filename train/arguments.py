@@ -31,6 +31,7 @@ _POSITIVE = (
     "logging_steps",
     "eval_steps",
     "context_length",
+    "train_num_samples",
 )
 _NOT_NEGATIVE = (
     "weight_decay",

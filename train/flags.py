@@ -27,7 +27,12 @@ class Arguments:
     # Data
     task_name: str = flag(
         "coco_clip",
-        "coco_clip; a .json (with --image_root), .csv or .tsv; or a list of LAION part files",
+        "coco_clip; a .json (with --image_root), .csv or .tsv; webdataset shards, such as "
+        "data/{0000..0009}.tar, several joined by ::; or a list of LAION part files",
+    )
+    dataset_resampled: bool = flag(False, "draw shards with replacement, as in open_clip")
+    train_num_samples: int | None = flag(
+        None, "pairs that one epoch of shards or part files counts, as in open_clip"
     )
     train_annotations: str = flag("", "JSON list of {caption, image}, instead of --task_name")
     image_root: str = flag("", "folder that the annotations' image paths start from")

@@ -19,9 +19,9 @@ from train.data.bad import BadSamples
 from train.data.find import find_data
 from train.data.order import BatchOrder
 from train.data.pairs import Pairs
-from train.data.parts import Parts
+from train.data.records import Records
 from train.data.samples import Inputs, PairDataset, load
-from train.data.stream import PartDataset, stream
+from train.data.stream import RecordDataset, stream
 from train.ema import MovingAverage
 from train.engine import Engine
 from train.flags import Arguments
@@ -144,15 +144,17 @@ def _restore(run: Run, folder: Path) -> None:
 
 
 def _batches(
-    run: Run, data: Pairs | Parts, inputs: Inputs
+    run: Run, data: Pairs | Records, inputs: Inputs
 ) -> tuple[Iterator[list[Tensor]], BadSamples]:
     """This rank's batches, and where their bad samples are counted."""
     plan, workers = run.plan, run.arguments.dataloader_num_workers
     rank, ranks = run.topology.rank, run.topology.world
-    if isinstance(data, Parts):
-        parts = PartDataset(data, inputs, rank=rank, ranks=ranks, workers=workers, done=plan.done)
-        batches = stream(parts, batch=plan.batch // ranks, workers=workers)
-        return iter(batches), BadSamples(parts.why)
+    if not isinstance(data, Pairs):
+        records = RecordDataset(
+            data, inputs, rank=rank, ranks=ranks, workers=workers, done=plan.done
+        )
+        batches = stream(records, batch=plan.batch // ranks, workers=workers)
+        return iter(batches), BadSamples(records.why)
     order = BatchOrder(
         len(data),
         batch=plan.batch,

@@ -21,7 +21,8 @@ class Plan:
     Attributes:
         batch: samples of all ranks in a step.
         samples: of the whole data set; None for a stream.
-        per_epoch: steps in one pass over them; of a stream, all.
+        per_epoch: steps in one pass over them; of a stream, what --train_num_samples makes, or
+            all.
         steps: of the whole training, those of earlier runs included.
         warmup: steps of the warm-up.
         done: steps that earlier runs did.
@@ -91,16 +92,22 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
             remedy="Go on with --resume_from_checkpoint True, start anew with "
             "--overwrite_output_dir, or choose another --output_dir.",
         )
-    if samples is not None:
-        per_epoch = batches_in_epoch(samples, batch)
+    if samples is None and done:
+        lines.append("the stream of samples begins anew, in another order")
+    if samples is not None and arguments.train_num_samples is not None:
+        raise UsageError(f"--train_num_samples is for streams; this data set has {samples} samples")
+    counted = arguments.train_num_samples if samples is None else samples
+    if counted is not None:
+        per_epoch = batches_in_epoch(counted, batch)
         epochs = math.ceil(arguments.num_train_epochs * per_epoch)
         steps = arguments.max_steps if arguments.max_steps > 0 else epochs
     elif arguments.max_steps > 0:
         per_epoch = steps = arguments.max_steps
-        if done:
-            lines.append("part files begin anew, in another order")
     else:
-        raise UsageError("--max_steps is needed: nobody knows how many samples part files have")
+        raise UsageError(
+            "--max_steps is needed: nobody knows how many samples there are",
+            remedy="Or say with --train_num_samples how many make an epoch.",
+        )
     warmup = arguments.warmup_steps or math.ceil(arguments.warmup_ratio * steps)
     if done < steps <= warmup:
         raise UsageError(

@@ -8,14 +8,19 @@ part file  columns between tabs; the third is JSON with caption_en or blip_capti
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from train.data.records import Draw, without_overlap
 from zoo.errors import DatasetError, FormatError, NotFoundError
+from zoo.files import as_zoo_error
 from zoo.inputs.images import open_image
 
 CAPTION, PICTURE = 2, 5  # columns
@@ -27,6 +32,27 @@ class Parts:
     """The part files of a list."""
 
     paths: list[Path]
+
+    def records(self, path: Path) -> Iterator[bytes]:
+        """The lines of a part.
+
+        Raises:
+            FormatError: it is damaged gzip.
+            DiskError, AccessError: as the system says.
+        """
+        try:
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+                yield from file
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FormatError(f"damaged gzip: {error}", where=path) from None
+        except OSError as error:
+            raise as_zoo_error(error, path) from error
+
+    def decode(self, record: bytes) -> tuple[str, Image.Image]:
+        return read_line(record)
+
+    def passes(self, seed: Sequence[int], reader: int, readers: int) -> Draw:
+        return without_overlap(len(self.paths), seed, reader, readers)
 
 
 def read_parts(path: Path) -> Parts:

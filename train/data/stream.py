@@ -1,29 +1,30 @@
-"""Samples from part files as a stream: shared out over ranks and their workers, in a new order at
+"""Samples from many files as a stream: shared out over ranks and their workers, in a new order at
 every pass, without end.
 """
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from paddle.io import DataLoader, IterableDataset, get_worker_info
 
-from train.data.parts import Parts, read_line
+from train.data.records import Records
 from train.data.samples import TRIES, Inputs, Sample, collate
-from zoo.errors import DatasetError, ZooError
+from zoo.errors import ZooError
 
-SHUFFLED = 1000  # lines that are drawn from, so that neighbours part
-_LINES = 1 << 40  # a bad sample's index is its part's times this, plus its line's
+SHUFFLED = 1000  # samples that are drawn from, so that neighbours part
+_RECORDS = 1 << 40  # a bad sample's index is its file's times this, plus its number there
 
 
-class PartDataset(IterableDataset):
-    """One rank's stream of samples; a line that can't be used is left out and counted.
+class RecordDataset(IterableDataset):
+    """One rank's stream of samples; one that can't be used is left out and counted.
 
     Args:
-        parts: the files.
+        source: the files.
         inputs: what makes arrays.
         rank: this one.
         ranks: of the job.
@@ -31,86 +32,86 @@ class PartDataset(IterableDataset):
         done: steps that earlier runs did: the stream begins anew then, in another order.
 
     Raises:
-        DatasetError: there are fewer parts than processes to read them.
+        DatasetError: there are fewer files than processes to read them.
     """
 
     def __init__(
-        self, parts: Parts, inputs: Inputs, *, rank: int, ranks: int, workers: int, done: int
+        self, source: Records, inputs: Inputs, *, rank: int, ranks: int, workers: int, done: int
     ) -> None:
         super().__init__()
-        self._parts = parts
+        self._source = source
         self._inputs = inputs
         self._readers = ranks * max(workers, 1)
         self._first = rank * max(workers, 1)
-        self._done = done
-        if len(parts.paths) < self._readers:
-            raise DatasetError(
-                f"{len(parts.paths)} part files for {self._readers} processes that read them",
-                remedy="Lower --dataloader_num_workers, or cut the parts smaller.",
-            )
+        self._seed = [inputs.seed, done]
+        source.passes(self._seed, self._first, self._readers)
 
     def __iter__(self) -> Iterator[Sample]:
         worker = get_worker_info()
         reader = self._first + (worker.id if worker else 0)
-        seed = [self._inputs.seed, self._done]
-        own = np.random.default_rng([*seed, reader])
-        bad, first, passes = 0, -1, 0
-        while True:
-            # Every process draws the same order, so that no part is read by two.
-            order = np.random.default_rng([*seed, passes]).permutation(len(self._parts.paths))
+        random = np.random.default_rng([*self._seed, reader])
+        bad, first = 0, -1
+        for files in self._source.passes(self._seed, reader, self._readers):
             used = 0
-            for index, line in _shuffled(self._lines(order[reader :: self._readers]), own):
+            for index, record in _shuffled(self._records(files), random):
                 try:
-                    pixels, tokens = self._arrays(line, own)
+                    pixels, tokens = self._arrays(record, random)
                 except ZooError:
                     bad, first = bad + 1, first if bad else index
                 else:
                     yield Sample(pixels, tokens, np.array([min(bad, TRIES - 1), first]))
                     bad, first, used = 0, -1, used + 1
-            passes += 1
             if not used:
                 nothing = np.zeros((3, *self._inputs.preprocess.spec.size), np.float32)
                 yield Sample(nothing, self._inputs.tokenizer("")[0], np.array([TRIES, first]))
 
     def why(self, index: int) -> str:
-        """What is wrong with a line."""
-        part, number = divmod(index, _LINES)
-        where = f"{self._parts.paths[part]}, line {number + 1}"
-        for found, line in self._lines(np.array([part])):
+        """What is wrong with a sample."""
+        file, number = divmod(index, _RECORDS)
+        where = f"{self._source.paths[file]}, sample {number + 1}"
+        for found, record in self._records([file]):
             if found == index:
                 try:
-                    self._arrays(line, np.random.default_rng(0))
+                    self._arrays(record, np.random.default_rng(0))
                 except ZooError as error:
                     return f"{where}: {error.what}"
         return where
 
-    def _lines(self, parts: np.ndarray) -> Iterator[tuple[int, bytes]]:
-        for part in parts:
-            path = self._parts.paths[part]
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                for number, line in enumerate(file):
-                    yield int(part) * _LINES + number, line
+    def _records(self, files: Iterable[int]) -> Iterator[tuple[int, Any]]:
+        """Samples with their indices; where a file breaks off, the error is its last one."""
+        for file in files:
+            number = 0
+            try:
+                for record in self._source.records(self._source.paths[file]):
+                    yield file * _RECORDS + number, record
+                    number += 1
+            except ZooError as error:
+                yield file * _RECORDS + number, error
 
-    def _arrays(self, line: bytes, random: Generator) -> tuple[np.ndarray, np.ndarray]:
-        caption, image = read_line(line)
+    def _arrays(
+        self, record: Any, random: Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        if isinstance(record, ZooError):
+            raise record
+        caption, image = self._source.decode(record)
         pixels = self._inputs.preprocess.train(image, rng=random)
         return pixels, self._inputs.tokenizer(caption)[0]
 
 
-def _shuffled(lines: Iterator[tuple[int, bytes]], random: Generator) -> Iterator[tuple[int, bytes]]:
-    """Every line once, each drawn from the next SHUFFLED."""
-    waiting: list[tuple[int, bytes]] = []
-    for line in lines:
+def _shuffled(records: Iterator[tuple[int, Any]], random: Generator) -> Iterator[tuple[int, Any]]:
+    """Every record once, each drawn from the next SHUFFLED."""
+    waiting: list[tuple[int, Any]] = []
+    for record in records:
         if len(waiting) < SHUFFLED:
-            waiting.append(line)
+            waiting.append(record)
         else:
             place = int(random.integers(SHUFFLED))
-            waiting[place], line = line, waiting[place]
-            yield line
+            waiting[place], record = record, waiting[place]
+            yield record
     for place in random.permutation(len(waiting)):
         yield waiting[place]
 
 
-def stream(dataset: PartDataset, *, batch: int, workers: int) -> DataLoader:
+def stream(dataset: RecordDataset, *, batch: int, workers: int) -> DataLoader:
     """Batches without end, read ahead by ``workers`` processes."""
     return DataLoader(dataset, batch_size=batch, num_workers=workers, collate_fn=collate)

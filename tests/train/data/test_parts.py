@@ -24,7 +24,7 @@ from train.data.bad import BadSamples  # noqa: E402
 from train.data.find import find_data  # noqa: E402
 from train.data.parts import Parts, read_line, read_parts  # noqa: E402
 from train.data.samples import Inputs  # noqa: E402
-from train.data.stream import PartDataset, stream  # noqa: E402
+from train.data.stream import RecordDataset, stream  # noqa: E402
 from train.flags import Arguments  # noqa: E402
 from train.loop import train  # noqa: E402
 from train.topology import Topology  # noqa: E402
@@ -60,15 +60,17 @@ def inputs(spec: CLIPSpec) -> Inputs:
     return Inputs(preprocess=Preprocess(spec.preprocess), tokenizer=Tokenizer(9), seed=7)
 
 
-def captions(dataset: PartDataset, count: int) -> list[str]:
+def captions(dataset: RecordDataset, count: int) -> list[str]:
     ids = [sample.tokens for sample in islice(dataset, count)]
     return [Tokenizer().decode(row[1 : row.argmax()]).strip() for row in ids]
 
 
 def dataset(
     parts: Parts, inputs: Inputs, rank: int = 0, ranks: int = 1, **more: int
-) -> PartDataset:
-    return PartDataset(parts, inputs, rank=rank, ranks=ranks, **({"workers": 0, "done": 0} | more))
+) -> RecordDataset:
+    return RecordDataset(
+        parts, inputs, rank=rank, ranks=ranks, **({"workers": 0, "done": 0} | more)
+    )
 
 
 def test_a_line_is_a_caption_and_a_picture() -> None:
@@ -135,14 +137,26 @@ def test_bad_lines_are_counted_and_named(
     bad = BadSamples(stream.why)
     bad.note(np.stack([sample.bad for sample in islice(stream, 24 + 24)]))
     assert bad.count in (1, 2)  # the second pass may have it at its end
-    assert f"{path}, line 7: 1 columns" in capsys.readouterr().err
+    assert f"{path}, sample 7: 1 columns" in capsys.readouterr().err
+
+
+def test_a_damaged_gzip_is_one_bad_sample_and_the_rest_is_read(
+    parts: Path, inputs: Inputs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = read_parts(parts).paths[1]
+    path.write_bytes(path.read_bytes()[:-20])
+    stream = dataset(read_parts(parts), inputs)
+    bad = BadSamples(stream.why)
+    bad.note(np.stack([sample.bad for sample in islice(stream, 48)]))
+    assert bad.count >= 1
+    assert f"{path}, sample " in (told := capsys.readouterr().err) and "damaged gzip" in told
 
 
 def test_parts_without_a_sample_are_an_error(tmp_path: Path, inputs: Inputs) -> None:
     path = tmp_path / "part"
     path.write_bytes(b"a\tb\n" * 3)
     stream = dataset(Parts(paths=[path]), inputs)
-    with pytest.raises(DatasetError, match=r"in a row can't be read.*part, line \d: 2 columns"):
+    with pytest.raises(DatasetError, match=r"in a row can't be read.*part, sample \d: 2 columns"):
         BadSamples(stream.why).note(next(iter(stream)).bad[None])
 
 
@@ -152,7 +166,7 @@ def test_what_a_list_must_be(
     assert len(find_data(arguments("--task_name", parts)).paths) == 4
     with pytest.raises(NotFoundError, match="no such list"):
         find_data(arguments("--task_name", tmp_path / "laion.none"))
-    with pytest.raises(DatasetError, match="4 part files for 6 processes"):
+    with pytest.raises(DatasetError, match="4 files for 6 processes"):
         dataset(read_parts(parts), inputs, ranks=2, workers=3)
     (tmp_path / "part-00002").unlink()
     with pytest.raises(NotFoundError, match="no such part file"):
@@ -160,8 +174,6 @@ def test_what_a_list_must_be(
     parts.write_text("\n\n")
     with pytest.raises(DatasetError, match="names no part file"):
         read_parts(parts)
-    with pytest.raises(UsageError, match="webdataset shards are not supported yet"):
-        find_data(arguments("--task_name", "shard-000.tar"))
 
 
 def test_a_run_on_parts_needs_its_steps(
@@ -170,5 +182,9 @@ def test_a_run_on_parts_needs_its_steps(
     argv = [*words, "--task_name", str(parts)]
     train(parse(argv), alone, argv, Silence())
     assert (tmp_path / "run" / "checkpoint-4").is_dir()
+    anew = [*argv, "--max_steps", "-1", "--overwrite_output_dir"]
     with pytest.raises(UsageError, match="--max_steps is needed"):
-        train(parse([*argv, "--max_steps", "-1", "--overwrite_output_dir"]), alone, argv, Silence())
+        train(parse(anew), alone, argv, Silence())
+    epochs = ["--train_num_samples", "16", "--num_train_epochs", "1.5"]
+    train(parse([*anew, *epochs]), alone, argv, Silence())
+    assert (tmp_path / "run" / "checkpoint-3").is_dir()

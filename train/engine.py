@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, nullcontext
 import paddle
 import paddle.distributed as dist
 from paddle import Tensor
-from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients
+from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients_with_group
 
 from train.loss import ContrastiveLoss
+from train.processes import replica_groups
 from train.topology import Topology
 from zoo.models.clip import CLIP
 
@@ -20,16 +21,28 @@ class Engine:
     """A model, its loss, and the ranks that train it together.
 
     Args:
-        model: with weights; those of rank 0 become every rank's.
+        model: with weights, or this rank's parts of them; those of the first replica become every
+            replica's.
         loss: takes both features and the scale.
-        topology: of a job whose processes have been initialised (``dist.init_parallel_env``).
+        topology: of a job that ``train.processes`` has started.
     """
 
     def __init__(self, model: CLIP, loss: ContrastiveLoss, topology: Topology) -> None:
         self.model = model
         self._loss = loss
-        self._ranks = topology.world
-        self._layer = model if self._ranks == 1 else paddle.DataParallel(model)
+        self._topology = topology
+        self._replicas = replica_groups(topology)
+        # DataParallel averages gradients while others are being computed; it knows no groups.
+        self._is_data_parallel = topology.world == topology.data > 1
+        self._layer = paddle.DataParallel(model) if self._is_data_parallel else model
+        if not self._is_data_parallel:
+            self._begin_alike()
+
+    @paddle.no_grad()
+    def _begin_alike(self) -> None:
+        for group in self._replicas:
+            for parameter in self.model.parameters():
+                dist.broadcast(parameter, src=group.ranks[0], group=group)
 
     def backward(self, pixels: Tensor, tokens: Tensor, *, pieces: int, seed: int) -> Tensor:
         """Adds the gradients of one batch to the parameters'.
@@ -41,12 +54,14 @@ class Engine:
             seed: of what a forward pass draws (patch dropout).
 
         Returns:
-            This rank's loss, []; the mean over the ranks is the batch's.
+            This replica's loss, []; the mean over the replicas is the batch's.
         """
         if pieces == 1:
             paddle.seed(seed)
             loss = self._loss(*self._layer(pixels, tokens))
             loss.backward()
+            if not self._is_data_parallel:
+                self._average()
         else:
             loss = self._in_pieces(pixels, tokens, pieces, seed)
         return loss.detach()
@@ -74,9 +89,12 @@ class Engine:
                     if not pair[0].stop_gradient  # a locked tower's
                 ]
                 paddle.autograd.backward(*map(list, zip(*pairs, strict=True)))
-        if self._ranks > 1:
-            fused_allreduce_gradients(list(self.model.parameters()), None)
+        self._average()
         return loss
+
+    def _average(self) -> None:
+        for group in self._replicas:
+            fused_allreduce_gradients_with_group(list(self.model.parameters()), group)
 
     def _forward(self, pixels: Tensor, tokens: Tensor, seed: int) -> tuple[Tensor, ...]:
         paddle.seed(seed)
@@ -84,12 +102,12 @@ class Engine:
 
     def _unsynchronised(self) -> AbstractContextManager[None]:
         """Backward passes whose gradients stay on this rank."""
-        return paddle.DataParallel.no_sync(self._layer) if self._ranks > 1 else nullcontext()
+        return self._layer.no_sync() if self._is_data_parallel else nullcontext()
 
     def total(self, *values: float) -> list[float]:
-        """Sums over the ranks."""
-        if self._ranks == 1:
+        """Sums over the replicas, the same on every rank."""
+        if self._topology.world == 1:
             return list(values)
         sums = paddle.to_tensor(values, dtype="float64")
         dist.all_reduce(sums)
-        return sums.tolist()
+        return (sums / self._topology.tensor).tolist()

@@ -87,6 +87,7 @@ class Arguments:
     ema_decay: float | None = flag(None, "keep a moving average of the weights beside them")
 
     # Parallelism
+    tensor_parallel_degree: int = flag(-1, "ranks that share each layer's weights; -1: 1")
     sharding_parallel_degree: int = flag(
         -1, "ranks that share the optimizer's state; -1: 1, or with --sharding all that are left"
     )
@@ -176,9 +177,6 @@ REFUSED: dict[str, Refused] = {
     "local_rank": Refused(neutral=("-1",), reason="the launcher says which rank a process is"),
     "sharding_degree": Refused(
         neutral=("-1",), reason="its name is --sharding_parallel_degree now"
-    ),
-    "tensor_parallel_degree": Refused(
-        neutral=("-1", "1"), reason="not supported yet: every rank has the whole model"
     ),
     "pipeline_parallel_degree": Refused(neutral=("-1", "1"), reason=_NO_PIPELINE),
     "pipeline_parallel_config": Refused(neutral=("",), reason=_NO_PIPELINE),

@@ -1,8 +1,8 @@
-"""Gathering features of all ranks, with a gradient.
+"""Gathering features of all replicas, with a gradient.
 
 Paddle's own all_gather has none, and Fleet's concatenation of parts only splits the gradient.
 
-Shapes: B a rank's pairs, R ranks, E embedding.
+Shapes: B a rank's pairs, R ranks of the group, E embedding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import paddle
 import paddle.distributed as dist
 from paddle import Tensor
 from paddle.autograd import PyLayer
+from paddle.distributed.communication.group import Group
 
 
 class GatherWithGrad(PyLayer):
@@ -23,14 +24,15 @@ class GatherWithGrad(PyLayer):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _all_gather(x)
+    def forward(ctx: Any, x: Tensor, group: Group) -> Tensor:
+        ctx.group = group
+        return all_gather(x, group)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.clone()
-        dist.all_reduce(gradient)  # gloo has no reduce_scatter
-        return _own(gradient)
+        dist.all_reduce(gradient, group=ctx.group)  # gloo has no reduce_scatter
+        return _own(gradient, ctx.group)
 
 
 class GatherSameLoss(PyLayer):
@@ -41,20 +43,22 @@ class GatherSameLoss(PyLayer):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return _all_gather(x)
+    def forward(ctx: Any, x: Tensor, group: Group) -> Tensor:
+        ctx.group = group
+        return all_gather(x, group)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _own(gradient) * dist.get_world_size()
+        return _own(gradient, ctx.group) * ctx.group.nranks
 
 
-def _all_gather(x: Tensor) -> Tensor:
+def all_gather(x: Tensor, group: Group, axis: int = 0) -> Tensor:
+    """Every rank's ``x``, joined along ``axis`` in the order of the ranks; without a gradient."""
     parts: list[Tensor] = []
-    dist.all_gather(parts, x.contiguous())
-    return paddle.concat(parts)
+    dist.all_gather(parts, x.contiguous(), group=group)
+    return paddle.concat(parts, axis=axis)
 
 
-def _own(whole: Tensor) -> Tensor:
+def _own(whole: Tensor, group: Group) -> Tensor:
     """This rank's rows."""
-    return whole.chunk(dist.get_world_size())[dist.get_rank()]
+    return whole.chunk(group.nranks)[group.rank]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 from paddle import Tensor
 
 from train import checkpoint
@@ -27,11 +28,12 @@ from train.engine import Engine
 from train.flags import Arguments
 from train.groups import parameter_groups
 from train.loss import ContrastiveLoss
-from train.optimizer import Optimizer, clip_gradients
+from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
 from train.report import Live, Nothing, Report
 from train.schedule import learning_rate
 from train.start import build, describe, find_start
+from train.tensor_parallel import check_degree, cut, merge, split
 from train.topology import Topology
 from train.zeroshot import evaluate
 from zoo.convert.writer import WEIGHTS_NAME
@@ -87,7 +89,8 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
         pictures = open_imageset(arguments.classification_eval)
     plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
     _check_spec(plan, start.spec)
-    model = build(start if plan.resumed is None else plan.model(start), arguments)
+    check_degree(start.spec, arguments, topology)
+    model = split(build(start if plan.resumed is None else plan.model(start), arguments), topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
     run = Run(
         arguments=arguments,
@@ -140,7 +143,13 @@ def _restore(run: Run, folder: Path) -> None:
     run.optimizer.restore(checkpoint.read_arrays(folder / checkpoint.OPTIMIZER_NAME))
     if run.average is not None:
         weights = folder / checkpoint.EMA / WEIGHTS_NAME
-        run.average.restore(checkpoint.read_arrays(weights))
+        parameters = dict(run.engine.model.named_parameters())
+        run.average.restore(
+            {
+                name: cut(weight, parameters[name], run.topology)
+                for name, weight in checkpoint.read_arrays(weights).items()
+            }
+        )
 
 
 def _batches(
@@ -148,7 +157,7 @@ def _batches(
 ) -> tuple[Iterator[list[Tensor]], BadSamples]:
     """This rank's batches, and where their bad samples are counted."""
     plan, workers = run.plan, run.arguments.dataloader_num_workers
-    rank, ranks = run.topology.rank, run.topology.world
+    rank, ranks = run.topology.replica, run.topology.replicas
     if not isinstance(data, Pairs):
         records = RecordDataset(
             data, inputs, rank=rank, ranks=ranks, workers=workers, done=plan.done
@@ -184,13 +193,13 @@ def _train(run: Run, batches: Iterator[list[Tensor]], bad: BadSamples) -> None:
 def _step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> dict[str, float]:
     """One step of the optimizer; what there is to tell of it."""
     arguments, plan, model = run.arguments, run.plan, run.engine.model
-    draws = np.random.SeedSequence([arguments.seed, step, run.topology.rank]).generate_state(1)
+    draws = np.random.SeedSequence([arguments.seed, step, run.topology.replica]).generate_state(1)
     own = run.engine.backward(
         pixels, tokens, pieces=arguments.gradient_accumulation_steps, seed=int(draws[0])
     )
     loss, bad_samples = run.engine.total(float(own), bad)
-    loss /= run.topology.world
-    norm = clip_gradients(run.optimizer.parameters.values(), arguments.max_grad_norm)
+    loss /= run.topology.replicas
+    norm = run.optimizer.clip(arguments.max_grad_norm)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         epoch, batch = divmod(step, plan.per_epoch)
         raise NonfiniteError(
@@ -217,13 +226,14 @@ def _step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> dict
 def _save(run: Run, step: int) -> None:
     """Every rank takes part, since each may hold a part of the state; the first one writes."""
     optimizer = run.optimizer.state()
+    weights = _whole(run, dict(run.engine.model.named_parameters()))
+    ema = run.average and _whole(run, run.average.weights)
     if run.topology.rank > 0:
         return
-    model, average = run.engine.model, run.average
     snapshot = Snapshot(
         spec=run.spec,
-        weights={name: parameter.numpy() for name, parameter in model.named_parameters()},
-        ema=average and {name: weight.numpy() for name, weight in average.weights.items()},
+        weights=weights,
+        ema=ema,
         optimizer=optimizer,
         state=State(
             step=step, batch=run.plan.batch, samples=run.plan.samples, seed=run.arguments.seed
@@ -233,6 +243,15 @@ def _save(run: Run, step: int) -> None:
         run.plan.output, snapshot, command=run.command, keep=run.arguments.save_total_limit
     )
     run.report.event("checkpoint", step, {"folder": folder.name})
+
+
+def _whole(run: Run, weights: dict[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """What the ranks have parts of, put together."""
+    parameters = dict(run.engine.model.named_parameters())
+    return {
+        name: merge(weight.detach(), parameters[name], run.topology).numpy()
+        for name, weight in weights.items()
+    }
 
 
 def _is_evaluated(arguments: Arguments, step: int) -> bool:

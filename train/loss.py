@@ -1,9 +1,9 @@
-"""CLIP's contrastive loss (https://arxiv.org/abs/2103.00020, figure 3) over the pairs of all ranks.
+"""CLIP's contrastive loss (https://arxiv.org/abs/2103.00020, figure 3) over all replicas' pairs.
 
-Gradients are right once they are averaged over the ranks: they are those of one process with the
+Gradients are right once they are averaged over the replicas: they are those of one process with the
 whole batch.
 
-Shapes: B a rank's pairs, R ranks, E embedding.
+Shapes: B a replica's pairs, R replicas, E embedding.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 from train.gather import GatherSameLoss, GatherWithGrad
+from train.processes import replica_groups
 from train.topology import Topology
 from zoo.errors import UsageError
 
@@ -24,9 +25,9 @@ class ContrastiveLoss:
     """The mean of two cross entropies: which text belongs to a picture, and the reverse.
 
     Attributes:
-        local_loss: a rank computes the logits of its own pairs, [B, R * B], and the mean over the
-            ranks is the loss; otherwise each computes all, [R * B, R * B].
-        gather_with_grad: gradients go back to the ranks that the features came from.
+        local_loss: a replica computes the logits of its own pairs, [B, R * B], and the mean over
+            replicas is the loss; otherwise each computes all, [R * B, R * B].
+        gather_with_grad: gradients go back to the replicas that the features came from.
     """
 
     topology: Topology
@@ -34,7 +35,7 @@ class ContrastiveLoss:
     gather_with_grad: bool
 
     def __post_init__(self) -> None:
-        if self.topology.world > 1 and self.local_loss and not self.gather_with_grad:
+        if self.topology.replicas > 1 and self.local_loss and not self.gather_with_grad:
             raise UsageError(
                 "--local_loss without --gather_with_grad trains another objective: a rank's "
                 "features would get no gradient from the other ranks' losses",
@@ -47,7 +48,7 @@ class ContrastiveLoss:
         if self.local_loss:
             per_image = scale * images @ all_texts.T  # [B, R * B]
             per_text = scale * texts @ all_images.T
-            first = len(images) * self.topology.rank
+            first = len(images) * self.topology.replica
         else:
             per_image = scale * all_images @ all_texts.T  # [R * B, R * B]
             per_text = per_image.T
@@ -56,7 +57,7 @@ class ContrastiveLoss:
         return (F.cross_entropy(per_image, labels) + F.cross_entropy(per_text, labels)) / 2
 
     def _gather(self, features: Tensor) -> Tensor:
-        if self.topology.world == 1:
-            return features
         layer = GatherWithGrad if self.gather_with_grad else GatherSameLoss
-        return layer.apply(features)
+        for group in replica_groups(self.topology):
+            features = layer.apply(features, group)
+        return features

@@ -15,10 +15,11 @@ import numpy as np
 import paddle
 import paddle.distributed as dist
 from numpy.typing import NDArray
-from paddle import Tensor
 
 from train.flags import Arguments
 from train.groups import Group
+from train.processes import sharding_group, tensor_group
+from train.tensor_parallel import cut, merge
 from train.topology import Topology
 
 MOMENTS = ("moment1", "moment2")
@@ -42,9 +43,33 @@ class Optimizer:
             {n: math.prod(p.shape) for n, p in self.parameters.items()}, topology.sharding
         )
         self._topology = topology
-        self._group = _sharding_group(topology)
+        self._group = sharding_group(topology)
         self._own = {n: p for n, p in self.parameters.items() if self._is_own(n)}
         self._inner = _make(arguments, [self._own_part(group) for group in groups])
+
+    @paddle.no_grad()
+    def clip(self, largest: float) -> float:
+        """Scales the gradients so that their norm, all together, is at most ``largest``.
+
+        Args:
+            largest: 0: they stay as they are.
+
+        Returns:
+            The norm as it was, the same on every rank.
+        """
+        squares = [
+            parameter.grad.square().sum()
+            for parameter in self.parameters.values()
+            if parameter.is_distributed or self._topology.part == 0  # what is whole counts once
+        ]
+        square = paddle.stack(squares).sum()
+        if (tensor := tensor_group(self._topology)) is not None:
+            dist.all_reduce(square, group=tensor)
+        norm = float(square.sqrt())
+        if 0 < largest < norm:
+            for parameter in self.parameters.values():
+                parameter.grad.scale_(largest / norm)
+        return norm
 
     def step(self, rate: float) -> None:
         """One step at ``rate`` (before the groups' factors), and no gradients afterwards."""
@@ -60,7 +85,7 @@ class Optimizer:
     def state(self) -> State:
         """What a later run goes on from, by the parameters' own names; every rank has to call it.
 
-        ``NAME.moment1`` and ``NAME.moment2`` of a parameter's shape; ``beta1_pow`` and
+        ``NAME.moment1`` and ``NAME.moment2`` of a parameter's whole shape; ``beta1_pow`` and
         ``beta2_pow`` [1].
         """
         known = self._inner.state_dict()
@@ -72,7 +97,7 @@ class Optimizer:
                 if self._topology.sharding > 1:
                     value = value.clone()
                     dist.broadcast(value, src=self._source(name), group=self._group)
-                state[f"{name}.{moment}"] = value.numpy()
+                state[f"{name}.{moment}"] = merge(value, parameter, self._topology).numpy()
         first = next(iter(self._own.values()))
         return state | {p: known[f"{first.name}_{p}_acc_0"].numpy() for p in POWERS}
 
@@ -80,7 +105,9 @@ class Optimizer:
         """Goes on from ``state``; call it before the first step."""
         known = {}
         for name, parameter in self._own.items():
-            known |= {f"{parameter.name}_{m}_0": np.array(state[f"{name}.{m}"]) for m in MOMENTS}
+            for m in MOMENTS:
+                part = cut(state[f"{name}.{m}"], parameter, self._topology)
+                known[f"{parameter.name}_{m}_0"] = np.array(part)
             known |= {f"{parameter.name}_{p}_acc_0": np.array(state[p]) for p in POWERS}
         self._inner.set_state_dict(known)
 
@@ -89,8 +116,7 @@ class Optimizer:
 
     def _source(self, name: str) -> int:
         """The rank of this rank's sharding group that owns a parameter."""
-        first = self._topology.rank - self._topology.shard
-        return first + self._owner[name]
+        return self._group.ranks[self._owner[name]]
 
     def _own_part(self, group: Group) -> Group:
         own = {name: p for name, p in group.parameters.items() if name in self._own}
@@ -105,15 +131,6 @@ def share_out(sizes: Mapping[str, int], shards: int) -> dict[str, int]:
         owner[name] = loads.index(min(loads))
         loads[owner[name]] += sizes[name]
     return owner
-
-
-def _sharding_group(topology: Topology) -> Any:
-    """The ranks that share out one copy of the state; None: all ranks."""
-    if topology.sharding in (1, topology.world):
-        return None
-    firsts = range(0, topology.world, topology.sharding)
-    groups = [dist.new_group(list(range(a, a + topology.sharding))) for a in firsts]
-    return groups[topology.rank // topology.sharding]
 
 
 def _make(arguments: Arguments, groups: list[Group]) -> paddle.optimizer.Optimizer:
@@ -135,22 +152,3 @@ def _make(arguments: Arguments, groups: list[Group]) -> paddle.optimizer.Optimiz
     ]
     kind = paddle.optimizer.Lamb if lamb else paddle.optimizer.AdamW
     return kind(parameters=parts, **constants)
-
-
-@paddle.no_grad()
-def clip_gradients(parameters: Iterable[Tensor], largest: float) -> float:
-    """Scales the gradients so that their norm, all together, is at most ``largest``.
-
-    Args:
-        parameters: with gradients that are the same on every rank.
-        largest: 0: they stay as they are.
-
-    Returns:
-        The norm as it was.
-    """
-    gradients = [parameter.grad for parameter in parameters]
-    norm = float(paddle.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt())
-    if 0 < largest < norm:
-        for gradient in gradients:
-            gradient.scale_(largest / norm)
-    return norm

@@ -57,7 +57,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         DatasetError: the samples do not fill a batch.
     """
     output = Path(arguments.output_dir)
-    pieces = topology.world * arguments.gradient_accumulation_steps
+    pieces = topology.replicas * arguments.gradient_accumulation_steps
     batch = pieces * arguments.per_device_train_batch_size
     resumed, done, lines = None, 0, []
     if arguments.resume_from_checkpoint.lower() not in ("", "false", "none"):
@@ -75,7 +75,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
                 )
         if state.batch % pieces:
             raise UsageError(
-                f"the run's batch of {state.batch} can't be cut into {topology.world} ranks x "
+                f"the run's batch of {state.batch} can't be cut into {topology.replicas} ranks x "
                 f"{arguments.gradient_accumulation_steps} passes",
                 where=resumed,
                 remedy="Choose another number of ranks, or --gradient_accumulation_steps.",

@@ -6,7 +6,6 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +15,14 @@ from zoo.errors import missing_library
 from zoo.files import write_atomic
 
 LOG_NAME, PLOT_NAME = "log.jsonl", "loss.svg"
-Scalar = Callable[[str, float, int], None]
+
+
+class Writer(Protocol):
+    """What TensorBoard's and VisualDL's writers have in common."""
+
+    def add_scalar(self, name: str, value: float, step: int, /) -> object: ...
+
+    def close(self) -> None: ...
 
 
 class Report(Protocol):
@@ -63,7 +69,7 @@ class Live:
         self._redraw = sys.stderr.isatty() and not arguments.disable_tqdm
         self._steps = steps
         self._plot = output / PLOT_NAME
-        self._scalars = _writers(arguments, output)
+        self._writers = _writers(arguments, output)
         path = output / LOG_NAME
         self._curve = _keep_up_to(path, done)
         self._log = path.open("a", encoding="utf-8")
@@ -87,22 +93,24 @@ class Live:
             self._last, self._samples = now, 0
             self._write({"step": step, **figures})
             self._curve.append((step, figures["loss"]))
-            for scalar in self._scalars:
+            for writer in self._writers:
                 for name, value in figures.items():
-                    scalar(f"train/{name}", value, step)
+                    writer.add_scalar(f"train/{name}", value, step)
 
     def event(self, kind: str, step: int, figures: dict[str, Any]) -> None:
         """Anything but a step: a checkpoint, an evaluation, a bad sample."""
         told = ", ".join(f"{name} {value}" for name, value in figures.items())
         self.say(f"step {step}: {kind}: {told}")
         self._write({"event": kind, "step": step, **figures})
-        for scalar in self._scalars:
+        for writer in self._writers:
             for name, value in figures.items():
                 if isinstance(value, float):
-                    scalar(f"{kind}/{name}", value, step)
+                    writer.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
         self._log.close()
+        for writer in self._writers:
+            writer.close()
         if self._curve:
             svg = plot_curves({"loss": self._curve}, label="loss over steps")
             write_atomic(self._plot, svg.encode())
@@ -136,22 +144,20 @@ def _keep_up_to(path: Path, step: int) -> list[tuple[int, float]]:
     return [(entry["step"], entry["loss"]) for entry in kept if "loss" in entry]
 
 
-def _writers(arguments: Arguments, output: Path) -> list[Scalar]:
-    """The libraries asked for, as functions of name, value and step."""
+def _writers(arguments: Arguments, output: Path) -> list[Writer]:
+    """Those of the libraries asked for."""
     folder = arguments.logging_dir or str(output / "runs")
-    scalars: list[Scalar] = []
+    writers: list[Writer] = []
     if arguments.tensorboard or arguments.report_to == "tensorboard":
         try:
-            from tensorboard.summary import Writer
+            from tensorboard.summary import Writer as SummaryWriter
         except ModuleNotFoundError as error:
             raise missing_library("tensorboard", "train", "--tensorboard") from error
-        board = Writer(folder)
-        scalars.append(lambda name, value, step: board.add_scalar(name, value, step))
+        writers.append(SummaryWriter(folder))
     if arguments.report_to == "visualdl":
         try:
             from visualdl import LogWriter
         except ModuleNotFoundError as error:
             raise missing_library("visualdl", "train", "--report_to visualdl") from error
-        visual = LogWriter(folder)
-        scalars.append(lambda name, value, step: visual.add_scalar(name, value, step))
-    return scalars
+        writers.append(LogWriter(folder))
+    return writers

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -31,14 +32,22 @@ def main(argv: list[str]) -> int:
         with job.one_failure(topology, Path(arguments.output_dir)):
             if arguments.device:
                 paddle.set_device(arguments.device)
-            if topology.world > 1:
-                paddle.distributed.init_parallel_env()
+            from train import processes
             from train.loop import train
+
+            processes.start(topology)
 
             talk = Silence() if topology.rank else Output(Namespace(json=0, quiet=0, verbose=0))
             train(arguments, topology, ["train/run_pretrain_dist.py", *argv], talk)
+            processes.finish(topology)
     return outcome.code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if os.environ.get("PADDLE_TRAINERS_NUM", "1") == "1":
+        sys.exit(code)
+    # Everything is written; taking Paddle's process groups down may still crash a rank.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

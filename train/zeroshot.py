@@ -34,7 +34,7 @@ def evaluate(
     classifier = model.build_zero_shot_classifier(images.classes, images.templates).numpy()
     # A name that occurs twice is scored once, so that its classes are equal and not nearly so.
     columns, of_class = np.unique(classifier, axis=1, return_inverse=True)
-    mine = images.pictures[topology.rank :: topology.world]
+    mine = images.pictures[topology.replica :: topology.replicas]
     batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
     counts = np.zeros(3, np.int64)  # first right, among the best five, unreadable
     ready = prepared(batches, model.spec.preprocess, workers=workers)
@@ -50,6 +50,7 @@ def evaluate(
     total = paddle.to_tensor(counts)
     if topology.world > 1:
         dist.all_reduce(total)
+        total //= topology.tensor  # the ranks of a replica have counted the same pictures
     first, five, unreadable = total.tolist()
     if unreadable:
         raise DatasetError(f"{unreadable} pictures can't be read", where=images.name)

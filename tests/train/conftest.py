@@ -44,7 +44,7 @@ def alone() -> Topology:
 
 @pytest.fixture(scope="session")
 def spec() -> CLIPSpec:
-    """Different widths throughout; its vocabulary has 97 tokens, of which 96 ends a text."""
+    """Different widths throughout; its vocabulary has 98 tokens, of which 96 ends a text."""
     tower: dict[str, Any] = {"activation": "gelu", "norm_eps": 1e-5, "layer_scale": None}
     return CLIPSpec(
         embed_dim=12,
@@ -52,7 +52,7 @@ def spec() -> CLIPSpec:
             **tower,
             width=24,
             layers=2,
-            heads=3,
+            heads=4,
             mlp_width=50,
             image_size=(16, 16),
             patch_size=(8, 8),
@@ -60,7 +60,7 @@ def spec() -> CLIPSpec:
             patch_dropout=0.0,
         ),
         text=TextSpec(
-            **tower, width=20, layers=3, heads=2, mlp_width=44, context_length=9, vocab_size=97
+            **tower, width=20, layers=3, heads=2, mlp_width=44, context_length=9, vocab_size=98
         ),
         preprocess=PreprocessSpec(
             size=(16, 16),

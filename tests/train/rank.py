@@ -1,6 +1,6 @@
 """One rank of test_ranks.py: gradients of a batch and weights after some steps, several ways.
 
-rank.py OUT STEPS CASE...     CASE is NAME=DTYPE,SHARDING,LOCAL,GATHER,PIECES
+rank.py OUT STEPS CASE...     CASE is NAME=DTYPE,SHARDING,TENSOR,LOCAL,GATHER,PIECES
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from zoo.runtime import import_paddle
 
 paddle = import_paddle()
 
+from train import processes  # noqa: E402
 from train.engine import Engine  # noqa: E402
 from train.groups import parameter_groups  # noqa: E402
 from train.loss import ContrastiveLoss  # noqa: E402
-from train.optimizer import Optimizer, clip_gradients  # noqa: E402
+from train.optimizer import Optimizer  # noqa: E402
+from train.tensor_parallel import merge, split  # noqa: E402
 from train.topology import find_topology  # noqa: E402
 from zoo.models.clip import CLIP  # noqa: E402
 from zoo.models.initialize import initialize  # noqa: E402
@@ -45,42 +47,49 @@ def whole_batch(step: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
 
 def run(case: str, steps: int, out: Path) -> None:
     name, _, values = case.partition("=")
-    dtype, sharding, local, gather, pieces = values.split(",")
-    words = (f"--sharding_parallel_degree={sharding}", f"--local_loss={local}")
-    arguments = parse([*FLAGS, *words, f"--gather_with_grad={gather}"])
+    dtype, sharding, tensor, local, gather, pieces = values.split(",")
+    degrees = (f"--sharding_parallel_degree={sharding}", f"--tensor_parallel_degree={tensor}")
+    losses = (f"--local_loss={local}", f"--gather_with_grad={gather}")
+    arguments = parse([*FLAGS, *degrees, *losses])
     topology = find_topology(arguments)
+    processes.start(topology)
     loss = ContrastiveLoss(
         topology=topology,
         local_loss=arguments.local_loss,
         gather_with_grad=arguments.gather_with_grad,
     )
-    # Ranks that begin with other weights take the first one's.
-    model = initialize(CLIP(native.read(out / "config.json")), topology.rank)
+    # Replicas that begin with other weights take the first one's.
+    model = initialize(CLIP(native.read(out / "config.json")), topology.replica)
     model.to(dtype=dtype)
+    model = split(model, topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
     engine = Engine(model, loss, topology)
     part = slice(
-        topology.rank * BATCH // topology.world, (topology.rank + 1) * BATCH // topology.world
+        topology.replica * BATCH // topology.replicas,
+        (topology.replica + 1) * BATCH // topology.replicas,
     )
     arrays: dict[str, np.ndarray] = {}
-    losses = []
+    curve = []
     for step in range(steps):
         batch = [paddle.to_tensor(array[part]) for array in whole_batch(step, dtype)]
         own = engine.backward(*batch, pieces=int(pieces), seed=step)
-        losses.append(engine.total(float(own))[0] / topology.world)
+        curve.append(engine.total(float(own))[0] / topology.replicas)
         if step == 0:
-            gradients = {n: p.grad.numpy() for n, p in optimizer.parameters.items()}
-            arrays |= {f"gradient.{n}": gradient for n, gradient in gradients.items()}
-        norm = clip_gradients(optimizer.parameters.values(), arguments.max_grad_norm)
+            arrays |= {
+                f"gradient.{n}": merge(p.grad, p, topology).numpy()
+                for n, p in optimizer.parameters.items()
+            }
+        norm = optimizer.clip(arguments.max_grad_norm)
         optimizer.step(arguments.learning_rate)
-    arrays |= {f"weight.{n}": p.numpy() for n, p in optimizer.parameters.items()}
+    arrays |= {
+        f"weight.{n}": merge(p.detach(), p, topology).numpy()
+        for n, p in optimizer.parameters.items()
+    }
     arrays |= {f"state.{n}": array for n, array in optimizer.state().items()}
-    arrays |= {"losses": np.array(losses), "norm": np.array([norm])}
+    arrays |= {"losses": np.array(curve), "norm": np.array([norm])}
     save_file(arrays, out / f"{name}-{topology.rank}.safetensors")
 
 
 if __name__ == "__main__":
-    if find_topology(parse(FLAGS)).world > 1:
-        paddle.distributed.init_parallel_env()
     for word in sys.argv[3:]:
         run(word, int(sys.argv[2]), Path(sys.argv[1]))

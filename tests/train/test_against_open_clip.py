@@ -31,7 +31,7 @@ from train.engine import Engine
 from train.groups import parameter_groups
 from train.loop import LARGEST_SCALE
 from train.loss import ContrastiveLoss
-from train.optimizer import Optimizer, clip_gradients
+from train.optimizer import Optimizer
 from train.plot import plot_curves
 from train.schedule import learning_rate
 from train.topology import Topology
@@ -85,7 +85,7 @@ def ours(model: CLIP, data: dict[str, np.ndarray], warmup: int, alone: Topology)
     for step, indices in enumerate(data["order"]):
         batch = [paddle.to_tensor(data[name][indices]) for name in ("pixels", "tokens")]
         curve.append(float(engine.backward(*batch, pieces=1, seed=0)))
-        clip_gradients(optimizer.parameters.values(), RECIPE["max_grad_norm"])
+        optimizer.clip(RECIPE["max_grad_norm"])
         rate = learning_rate(
             step, base=RECIPE["learning_rate"], warmup=warmup, steps=len(data["order"])
         )

@@ -14,7 +14,7 @@ paddle = import_paddle()
 
 from train.flags import Arguments  # noqa: E402
 from train.groups import Group  # noqa: E402
-from train.optimizer import Optimizer, clip_gradients, share_out  # noqa: E402
+from train.optimizer import Optimizer, share_out  # noqa: E402
 from train.topology import Topology  # noqa: E402
 
 RATES = (0.01, 0.03, 0.02)
@@ -119,22 +119,26 @@ def test_a_restored_optimizer_goes_on_to_the_bit(
         np.testing.assert_array_equal(other.parameters[n].numpy(), p.numpy())
 
 
-def test_clipping_is_over_all_gradients_together() -> None:
-    parameters = {"a": parameter(1), "b": parameter(2)}
-    set_gradients(parameters, 1)
-    before = {n: p.grad.numpy().astype(np.float64) for n, p in parameters.items()}
+def test_clipping_is_over_all_gradients_together(
+    arguments: Callable[..., Arguments], alone: Topology
+) -> None:
+    optimizer = make(arguments(), alone)
+    set_gradients(optimizer.parameters, 1)
+    before = {n: p.grad.numpy().astype(np.float64) for n, p in optimizer.parameters.items()}
     norm = np.sqrt(sum((g**2).sum() for g in before.values()))
-    assert clip_gradients(parameters.values(), 0.5) == pytest.approx(norm, rel=24 * EPS)
-    for n, p in parameters.items():
+    assert optimizer.clip(0.5) == pytest.approx(norm, rel=24 * EPS)
+    for n, p in optimizer.parameters.items():
         np.testing.assert_allclose(p.grad.numpy(), before[n] * 0.5 / norm, rtol=30 * EPS)
 
 
 @pytest.mark.parametrize("largest", [0.0, 1e3])
-def test_small_gradients_and_no_limit_change_nothing(largest: float) -> None:
-    parameters = {"a": parameter(1)}
-    set_gradients(parameters, 1)
-    clip_gradients(parameters.values(), largest)
-    np.testing.assert_array_equal(parameters["a"].grad.numpy(), gradient(1, "a"))
+def test_small_gradients_and_no_limit_change_nothing(
+    arguments: Callable[..., Arguments], alone: Topology, largest: float
+) -> None:
+    optimizer = make(arguments(), alone)
+    set_gradients(optimizer.parameters, 1)
+    optimizer.clip(largest)
+    np.testing.assert_array_equal(optimizer.parameters["a"].grad.numpy(), gradient(1, "a"))
 
 
 def test_shards_are_about_equal_and_complete() -> None:

@@ -21,16 +21,22 @@ RANK = Path(__file__).with_name("rank.py")
 STEPS = 20
 EPS = float(np.finfo(np.float32).eps)
 Arrays = dict[str, np.ndarray]
+# DTYPE,SHARDING,TENSOR,LOCAL,GATHER,PIECES
 TWO = {
-    "whole logits": "float32,1,false,false,1",
-    "whole logits, gathered with gradient": "float32,1,false,true,1",
-    "local": "float32,1,true,true,1",
-    "sharded": "float32,2,true,true,1",
-    "sharded, whole logits": "float32,2,false,false,1",
-    "in pieces": "float32,1,true,true,2",
-    "in pieces, whole logits": "float32,1,false,false,2",
+    "whole logits": "float32,1,1,false,false,1",
+    "whole logits, gathered with gradient": "float32,1,1,false,true,1",
+    "local": "float32,1,1,true,true,1",
+    "in pieces": "float32,1,1,true,true,2",
+    "in pieces, whole logits": "float32,1,1,false,false,2",
+    "sharded": "float32,2,1,true,true,1",
+    "sharded, whole logits": "float32,2,1,false,false,1",
+    "sharded, in pieces": "float32,2,1,true,true,2",
 }
-FOUR = {"four": "float32,1,true,true,1"}
+TENSOR = {  # Fleet takes one topology in a process
+    "tensor": "float32,1,2,true,true,1",
+    "tensor, in pieces": "float32,1,2,true,true,2",
+}
+FOUR = {"four": "float32,1,1,true,true,1"}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +66,7 @@ def results(
 @pytest.fixture
 def references(results: Callable[..., Arrays]) -> tuple[Arrays, Arrays]:
     """One process with the whole batch: in float32 and in float64."""
-    cases = {f"one-{t}": f"{t},1,false,false,1" for t in ("float32", "float64")}
+    cases = {f"one-{t}": f"{t},1,1,false,false,1" for t in ("float32", "float64")}
     single, double = (results(1, cases, name) for name in cases)
     return single, double
 
@@ -71,7 +77,7 @@ def error(found: np.ndarray, exact: np.ndarray) -> float:
 
 
 CASES = [
-    *(pytest.param(2, TWO, name, id=name) for name in TWO),
+    *(pytest.param(2, of, name, id=name) for of in (TWO, TENSOR) for name in of),
     pytest.param(4, FOUR, "four", id="four ranks", marks=pytest.mark.long),
 ]
 
@@ -107,17 +113,21 @@ def test_weights_after_twenty_steps_are_the_same(
     of: dict[str, str],
     name: str,
 ) -> None:
-    single, _ = references
+    single, double = references
     found = results(ranks, of, name)
     assert found["norm"][0] > 0.5  # clipping had something to clip
-    for key, weight in single.items():
+    for key, exact in double.items():
         if key.startswith("weight.") and not key.endswith("k_proj.bias"):
-            assert error(found[key], weight.astype(np.float64)) < 1e-5, key
+            # Adam divides a gradient by its own size: where one is nearly 0, rounding decides its
+            # step, and one process in float32 is as far from float64.
+            assert error(found[key], exact) < max(1e-5, 2 * error(single[key], exact)), key
     np.testing.assert_allclose(found["losses"], single["losses"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", TWO)
-def test_both_ranks_end_with_the_same(results: Callable[..., Arrays], name: str) -> None:
-    first, second = (results(2, TWO, name, rank) for rank in (0, 1))
+@pytest.mark.parametrize(("of", "name"), [(of, name) for of in (TWO, TENSOR) for name in of])
+def test_both_ranks_end_with_the_same(
+    results: Callable[..., Arrays], of: dict[str, str], name: str
+) -> None:
+    first, second = (results(2, of, name, rank) for rank in (0, 1))
     for key, array in first.items():
         np.testing.assert_array_equal(second[key], array, err_msg=key)

@@ -1,0 +1,87 @@
+"""The processes of a job, brought together: by Paddle's Fleet where sharding or tensor parallelism
+is above 1, otherwise by its default group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import paddle.distributed as dist
+from paddle.distributed import fleet
+from paddle.distributed.communication.group import Group
+
+from train.topology import Topology
+
+
+def start(topology: Topology) -> None:
+    """Joins the job; every rank has to call it, before anything below."""
+    if topology.world == topology.data:
+        if topology.world > 1:
+            dist.init_parallel_env()
+        return
+    strategy = fleet.DistributedStrategy()
+    strategy.hybrid_configs = {
+        "dp_degree": topology.data,
+        "sharding_degree": topology.sharding,
+        "mp_degree": topology.tensor,
+        "pp_degree": 1,
+    }
+    with _groups_one_by_one():
+        fleet.init(is_collective=True, strategy=strategy, log_level="WARNING")
+
+
+def finish(topology: Topology) -> None:
+    """Waits for the others, so that no rank goes while another still talks to it."""
+    if topology.world > 1:
+        dist.barrier()
+
+
+@contextmanager
+def _groups_one_by_one() -> Iterator[None]:
+    """Paddle's gloo loses connections where ranks are not equally far in making groups."""
+    make = dist.new_group
+
+    def new_group(*arguments: Any, **options: Any) -> Group:
+        dist.barrier()
+        group = make(*arguments, **options)
+        dist.barrier()
+        return group
+
+    dist.new_group = new_group
+    try:
+        yield
+    finally:
+        dist.new_group = make
+
+
+def replica_groups(topology: Topology) -> list[Group]:
+    """The ranks that hold the same parameters as this one and have other samples.
+
+    Gathering over one group after the other is gathering in the order of replicas.
+    """
+    if topology.replicas == 1:
+        return []
+    if topology.world == topology.data:
+        return [dist.get_group(0)]
+    known = fleet.get_hybrid_communicate_group()
+    return [
+        group
+        for group in (known.get_sharding_parallel_group(), known.get_data_parallel_group())
+        if group.nranks > 1
+    ]
+
+
+def sharding_group(topology: Topology) -> Group | None:
+    """The ranks that share out one copy of the optimizer's state; None: there is no other."""
+    if topology.sharding == 1:
+        return None
+    return fleet.get_hybrid_communicate_group().get_sharding_parallel_group()
+
+
+def tensor_group(topology: Topology) -> Group | None:
+    """The ranks that have the parts of one model; None: there is no other."""
+    if topology.tensor == 1:
+        return None
+    return fleet.get_hybrid_communicate_group().get_model_parallel_group()

@@ -18,6 +18,7 @@ test-paddlenlp: .venv/.test .venv-paddlenlp/.done ## what zoo exports, loaded in
 proofs: .venv/.test ## the long tests, and the full-size models; the figures go to docs/proofs.md
 	$(BIN)/python -m pytest -m long
 	$(BIN)/python -m tools.proofs
+	$(BIN)/python -m tools.proofs_hf
 
 fuzz: .venv/.fuzz ## go on fuzzing every reader, FUZZ_SECONDS each (60)
 	$(BIN)/python -m fuzz

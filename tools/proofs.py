@@ -76,69 +76,97 @@ def run(*words: str) -> Run:
     return Run(document=json.loads(text), seconds=seconds, anonymous=peak)
 
 
-def prove(name: str, folder: Path) -> dict[str, Any]:
-    """All figures of one architecture."""
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A conversion: what it took, and the digest of the tensors' file."""
+
+    run: Run
+    sha256: str
+    nbytes: int
+
+
+def convert(source: Path, out: Path) -> Converted:
+    """Converts a folder in any format."""
+    print(f"convert {source.name}", file=sys.stderr)
+    done = run("convert", str(source), "--out", str(out))
+    files = json.loads((out / "provenance.json").read_text())["files"]
+    (sha256,) = (file["sha256"] for file in files if file["name"] == "model.safetensors")
+    return Converted(run=done, sha256=sha256, nbytes=sum(file["size"] for file in files))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A climb: what it took, the rungs that passed, and parity's figures where it was climbed."""
+
+    run: Run
+    passed: str
+    parity: dict[str, Any]
+
+    @property
+    def worst(self) -> str:
+        return f"{self.parity['worst error / bound']:.2f} ({self.parity['worst layer']})"
+
+
+def verify(folder: Path, source: Path, upto: str) -> Verified:
+    """Climbs the ladder beside what the folder was converted from."""
+    print(f"verify {folder.name} up to {upto}", file=sys.stderr)
+    done = run("verify", str(folder), "--source", str(source), "--upto", upto)
+    rungs = done.document["results"][0]["evidence"]["rungs"]
+    return Verified(
+        run=done,
+        passed=", ".join(str(rung["number"]) for rung in rungs if rung["status"] == "pass"),
+        parity=next((rung["figures"] for rung in rungs if rung["name"] == "parity"), {}),
+    )
+
+
+def prove(name: str, folder: Path) -> str:
+    """The row of one architecture."""
     print(f"{name}: made and saved by open_clip", file=sys.stderr)
     subprocess.run([sys.executable, "-c", MAKE, name, str(folder)], check=True)
-    figures: dict[str, Any] = {"model": name}
-    bytes_of = {}
-    for kind in ("bin", "safetensors"):
-        out = folder / f"{kind}-native"
-        print(f"{name}: convert from {kind}", file=sys.stderr)
-        convert = run("convert", str(folder / kind), "--out", str(out))
-        record = json.loads((out / "provenance.json").read_text())
-        bytes_of[kind] = next(
-            f["sha256"] for f in record["files"] if f["name"] == "model.safetensors"
-        )
-        figures[f"convert {kind}"] = convert.seconds
-        figures[f"memory {kind}"] = convert.anonymous
-        print(f"{name}: verify, from {kind}", file=sys.stderr)
-        upto = "roundtrip" if kind == "bin" else "pipeline"
-        verify = run("verify", str(out), "--source", str(folder / kind), "--upto", upto)
-        result = verify.document["results"][0]
-        figures[f"verify {kind}"] = verify.seconds
-        figures[f"rungs {kind}"] = [
-            rung["number"] for rung in result["evidence"]["rungs"] if rung["status"] == "pass"
-        ]
-        if kind == "bin":
-            figures["GB"] = sum(file["size"] for file in record["files"]) / 1e9
-            shutil.rmtree(folder / kind)
-            shutil.rmtree(out)
-        else:
-            figures["parity"] = result["evidence"]["rungs"][3]["figures"]
-    figures["same bytes"] = bytes_of["bin"] == bytes_of["safetensors"]
-    shutil.rmtree(folder)
-    return figures
-
-
-def row(figures: dict[str, Any]) -> str:
-    parity = figures["parity"]
+    native = folder / "native"
+    pickled = convert(folder / "bin", native)
+    of_pickled = verify(native, folder / "bin", "roundtrip")
+    shutil.rmtree(folder / "bin")
+    shutil.rmtree(native)
+    plain = convert(folder / "safetensors", native)
+    of_plain = verify(native, folder / "safetensors", "pipeline")
     cells = (
-        figures["model"],
-        f"{figures['GB']:.2f}",
-        *(f"{figures[f'convert {kind}']:.1f}" for kind in ("bin", "safetensors")),
-        *(f"{figures[f'memory {kind}'] / 1e6:.0f}" for kind in ("bin", "safetensors")),
-        "yes" if figures["same bytes"] else "NO",
-        ", ".join(map(str, figures["rungs bin"])),
-        ", ".join(map(str, figures["rungs safetensors"])),
-        f"{parity['visual.features']:.2e}",
-        f"{parity['text.features']:.2e}",
-        f"{parity['worst error / bound']:.2f} ({parity['worst layer']})",
-        f"{figures['verify safetensors']:.0f}",
+        name,
+        f"{plain.nbytes / 1e9:.2f}",
+        *(f"{form.run.seconds:.1f}" for form in (pickled, plain)),
+        *(f"{form.run.anonymous / 1e6:.0f}" for form in (pickled, plain)),
+        "yes" if pickled.sha256 == plain.sha256 else "NO",
+        of_pickled.passed,
+        of_plain.passed,
+        f"{of_plain.parity['visual.features']:.2e}",
+        f"{of_plain.parity['text.features']:.2e}",
+        of_plain.worst,
+        f"{of_plain.run.seconds:.0f}",
     )
     return f"| {' | '.join(cells)} |"
 
 
+def put(row: str, heading: str) -> None:
+    """Puts a row into the page's table that begins with ``heading``, in place of an older one.
+
+    The first cell says which row it is.
+    """
+    lines = PAGE.read_text().splitlines()
+    name = row.split(" | ")[0]
+    begin = lines.index(next(line for line in lines if line.startswith(heading)))
+    end = begin
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    table = [line for line in lines[begin:end] if line.split(" | ")[0] != name]
+    PAGE.write_text("\n".join([*lines[:begin], *table, row, *lines[end:]]) + "\n")
+    print(row)
+
+
 def main(names: list[str]) -> None:
-    """Proves each model and puts its row into the page, in place of an older one."""
+    """Proves each model and puts its row into the page."""
     for name in names:
         with tempfile.TemporaryDirectory(prefix="zoo-proofs-") as folder:
-            new = row(prove(name, Path(folder) / name))
-        lines = PAGE.read_text().splitlines()
-        kept = [line for line in lines if not line.startswith(f"| {name} |")]
-        place = max(i for i, line in enumerate(kept) if line.startswith("|")) + 1
-        PAGE.write_text("\n".join([*kept[:place], new, *kept[place:]]) + "\n")
-        print(new)
+            put(prove(name, Path(folder)), "| model | GB | convert .bin |")
 
 
 if __name__ == "__main__":

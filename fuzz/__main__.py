@@ -1,17 +1,18 @@
 """Fuzz every target for a while: ``python -m fuzz [TARGET...]``, or ``make fuzz``.
 
 Each goes on from its corpus in fuzz/corpus, which grows; what is found lands in fuzz/finds and
-stays, because tests/fuzz runs every find again. FUZZ_SECONDS is the time for each target.
-Executions are added up in fuzz/executions.json.
+stays, because tests/fuzz runs every find again. FUZZ_SECONDS is the time for each target. How many
+executions there were in all the runs is kept in fuzz/executions, a file for each target, which a
+run that is interrupted or killed has added to as well.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
+import signal
 import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from fuzz.seeds import seeds
 from fuzz.targets import TARGETS
 
 HERE = Path(__file__).parent
-EXECUTIONS = HERE / "executions.json"
+EXECUTIONS = HERE / "executions"
+MEMORY = Path("/dev/shm")  # a file of its own for every input: no disk would bear it
 LIMITS = (
     "-timeout=10",  # seconds an input may take
     "-rss_limit_mb=1024",
@@ -27,36 +29,47 @@ LIMITS = (
 )
 
 
-def fuzz(target: str, seconds: int) -> tuple[int, bool]:
-    """Executions, and whether nothing was found."""
+def executions(target: str) -> int:
+    """Of all runs so far."""
+    path = EXECUTIONS / target
+    return int(path.read_text()) if path.is_file() else 0
+
+
+def fuzz(target: str, seconds: int) -> bool:
+    """Whether nothing was found."""
     corpus, finds = HERE / "corpus" / target, HERE / "finds" / target
-    for folder in (corpus, finds):
+    for folder in (corpus, finds, EXECUTIONS):
         folder.mkdir(parents=True, exist_ok=True)
     for content in seeds()[target]:
         (corpus / sha256(content).hexdigest()).write_bytes(content)
-    words = ("-print_final_stats=1", f"-max_total_time={seconds}", f"-artifact_prefix={finds}/")
-    ran = subprocess.run(
-        [sys.executable, "-m", "fuzz.one", target, corpus, *words, *LIMITS],
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    counted = re.search(r"stat::number_of_executed_units:\s*(\d+)", ran.stderr)
+    at = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="zoo-fuzz-", dir=at) as scratch:
+        words = (target, EXECUTIONS / target, scratch, corpus, *LIMITS)
+        limits = (f"-max_total_time={seconds}", f"-artifact_prefix={finds}/")
+        ran = subprocess.run(
+            [sys.executable, "-m", "fuzz.one", *words, *limits],
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
     if ran.returncode:
         print(ran.stderr[-4000:], file=sys.stderr)
-    return int(counted[1]) if counted else 0, ran.returncode == 0
+    return ran.returncode == 0
 
 
 def main(names: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that nothing is left
     seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
     clean = True
-    for name in names or TARGETS:
-        executions, quiet = fuzz(name, seconds)
-        found = json.loads(EXECUTIONS.read_text()) if EXECUTIONS.is_file() else {}
-        found[name] = found.get(name, 0) + executions
-        EXECUTIONS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-        print(f"{name:<18}{executions:>12,} executions{'' if quiet else ': a find'}", flush=True)
-        clean &= quiet
+    try:
+        for name in names or TARGETS:
+            before = executions(name)
+            quiet = fuzz(name, seconds)
+            told = f"{executions(name) - before:>12,} executions, {executions(name):,} in all runs"
+            print(f"{name:<20}{told}{'' if quiet else ': a find'}", flush=True)
+            clean &= quiet
+    except KeyboardInterrupt:
+        return 130
     return 0 if clean else 1
 
 

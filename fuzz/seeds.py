@@ -13,7 +13,7 @@ from zoo.convert import provenance
 from zoo.convert.provenance import FileRecord, SourceRecord, TensorRecord
 from zoo.files import pretty_json
 from zoo.manifest import registry
-from zoo.spec import hf, hf_preprocessor, native, open_clip
+from zoo.spec import hf, hf_preprocessor, native, open_clip, paddlemix, paddlemix_processor
 from zoo.verify import evidence
 
 MANIFESTS = 3  # of the zoo's, to begin with
@@ -37,10 +37,17 @@ def seeds() -> dict[str, list[bytes]]:
         **readers,
         "index": [json.dumps({"metadata": {}, "weight_map": {"a": "x", "b": "y"}}).encode()],
         "opening": [content for contents in readers.values() for content in contents],
+        "from_afar": [*readers["safetensors"], *readers["torch_zip"]],
         "open_clip_config": [json.dumps(config()).encode()],
         "native_config": [pretty_json(native.dump(spec))],
         "hf_config": [pretty_json(hf.dump(spec))],
         "hf_preprocessor": [pretty_json(hf_preprocessor.dump(spec.preprocess))],
+        "paddlemix_config": [pretty_json(paddlemix.dump(spec))],
+        "paddlemix_processor": [
+            pretty_json(file)
+            for name, file in paddlemix_processor.dump(spec.preprocess, 77).items()
+            if name.endswith(paddlemix_processor.IMAGE_NAME)
+        ],
         "manifest": [path.read_bytes() for path in _manifests()],
         "provenance": [_provenance()],
         "evidence": [_evidence()],

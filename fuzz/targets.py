@@ -14,8 +14,17 @@ from zoo.convert.readers.checkpoint import Checkpoint
 from zoo.convert.readers.contents import Contents
 from zoo.convert.readers.mapped_file import MappedFile
 from zoo.convert.readers.sharded import shards
+from zoo.hub import remote
 from zoo.manifest import entry
-from zoo.spec import CLIPSpec, hf, hf_preprocessor, native, open_clip
+from zoo.spec import (
+    CLIPSpec,
+    hf,
+    hf_preprocessor,
+    native,
+    open_clip,
+    paddlemix,
+    paddlemix_processor,
+)
 from zoo.spec.fields import read_json_object
 from zoo.verify import evidence
 
@@ -43,6 +52,17 @@ def _opening(path: Path) -> None:
         _touch(checkpoint)
 
 
+class _Afar(MappedFile):
+    """Stands for a file on the hub."""
+
+    address = "https://hub/input"
+
+
+def _from_afar(path: Path) -> None:
+    with _Afar(path) as file:
+        assert remote.headers(file).layouts is not None  # type: ignore[arg-type]
+
+
 def _index(path: Path) -> None:
     with MappedFile(path) as file:
         for shard in shards(file):
@@ -59,6 +79,15 @@ def _hf(path: Path) -> None:
 
 def _preprocessor(path: Path) -> None:
     hf_preprocessor.parse(read_json_object(path), path.name, image_size=(32, 32))
+
+
+def _paddlemix(path: Path) -> None:
+    spec, _ = paddlemix.parse(read_json_object(path), path.name)
+    _same_again(spec)
+
+
+def _processor(path: Path) -> None:
+    paddlemix_processor.parse(read_json_object(path), path.name, image_size=(32, 32))
 
 
 def _provenance(path: Path) -> None:
@@ -80,10 +109,13 @@ TARGETS: dict[str, Callable[[Path], object]] = {
     "pdparams": _reader(pdparams.read),
     "index": _index,
     "opening": _opening,
+    "from_afar": _from_afar,
     "open_clip_config": lambda path: _same_again(open_clip.read(path)),
     "native_config": lambda path: _same_again(native.read(path)),
     "hf_config": _hf,
     "hf_preprocessor": _preprocessor,
+    "paddlemix_config": _paddlemix,
+    "paddlemix_processor": _processor,
     "manifest": entry.read,
     "provenance": _provenance,
     "evidence": _evidence,

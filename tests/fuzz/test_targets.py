@@ -5,6 +5,7 @@ Whatever a target raises beside a ZooError is a find; ``make fuzz`` looks for th
 
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fuzz.mutators import MUTATORS, json_text, mutate
 from fuzz.seeds import seeds
 from fuzz.targets import TARGETS
 from zoo.errors import ZooError
@@ -58,3 +60,35 @@ def test_damage_is_told_or_harmless(tmp_path: Path, target: str, data: st.DataOb
     content = data.draw(damaged(target))
     with suppress(ZooError):
         run(target, tmp_path, content)
+
+
+def another_byte(part: bytes) -> bytes:
+    """Stands for libFuzzer's own mutation."""
+    return part[:-1] + bytes([part[-1] ^ 1]) if part else b"a"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_damage_within_the_frame_is_told_or_harmless(tmp_path: Path, target: str) -> None:
+    for number in range(300):
+        draw = random.Random(number)
+        content = draw.choice(SEEDS[target])
+        for _ in range(draw.randint(1, 3)):
+            content = mutate(target, content, draw, another_byte)
+        with suppress(ZooError):
+            run(target, tmp_path, content)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_frame_is_put_right(tmp_path: Path, target: str) -> None:
+    """What a target says of a damaged part is not always the same, which a frame would be."""
+    said = set()
+    for number in range(100):
+        draw = random.Random(number)
+        seed = draw.choice(SEEDS[target])
+        try:
+            run(target, tmp_path, MUTATORS.get(target, json_text)(seed, draw, another_byte))
+        except ZooError as error:
+            said.add(str(error))
+        except UnicodeEncodeError:  # a lone surrogate in a record, which is UTF-8
+            pass
+    assert len(said) >= 5

@@ -98,7 +98,7 @@ def _look(wanted: Request, cache: HubCache, talk: Talk) -> Remote:
         )
         for name in shards
     ]
-    parts = [(cast(MappedFile, file), _contents(file)) for file in files]
+    parts = [(cast(MappedFile, file), headers(file)) for file in files]
     return Remote(
         repo=wanted.repo,
         commit=listing.commit,
@@ -111,7 +111,13 @@ def _look(wanted: Request, cache: HubCache, talk: Talk) -> Remote:
     )
 
 
-def _contents(remote: RemoteFile) -> Contents:
+def headers(remote: RemoteFile) -> Contents:
+    """What a file says of its tensors, which stay where they are.
+
+    Raises:
+        FormatError, TruncatedError: of ``zoo.convert.readers``; or the format has no headers.
+        NetworkError: the server sends no ranges, or the headers are too large.
+    """
     file = cast(MappedFile, remote)  # the readers use no more than RemoteFile has
     try:
         match recognise(file):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from zoo.convert.readers import open_checkpoint
 from zoo.convert.stream import Tensor
 from zoo.convert.writer import write_safetensors
 from zoo.errors import FormatError, NotFoundError
-from zoo.files import locked, new_folder
+from zoo.files import PARTIAL, locked, new_folder
 from zoo.spec import CLIPSpec
 
 MODEL, EMA = "model", "ema"
@@ -55,15 +56,31 @@ class Snapshot:
     state: State
 
 
+@contextmanager
+def owned(output: Path, say: Callable[[str], object]) -> Iterator[None]:
+    """Holds a run's folder, so that no other run writes there, and removes what a dead one left.
+
+    Raises:
+        LockError, DiskError, AccessError: as the system says.
+    """
+    with locked(output / "run", say):
+        for leftover in output.glob(f".checkpoint-*{PARTIAL}"):
+            shutil.rmtree(leftover)
+        yield
+
+
 def save(output: Path, snapshot: Snapshot, *, command: list[str], keep: int | None) -> Path:
     """Writes ``checkpoint-STEP``, then removes the oldest beyond the last ``keep``.
+
+    Call it under ``owned(output)``. Checkpoints of later steps are those of an earlier run, which
+    this one was told to overwrite: they go once there is a checkpoint in their place.
 
     Raises:
         DiskError, AccessError: as the system says; then the checkpoints that were there still are.
         NonfiniteError: a weight is not finite.
     """
     folder = output / f"checkpoint-{snapshot.state.step}"
-    with locked(folder, lambda text: None), new_folder(folder, replace=True) as partial:
+    with new_folder(folder, replace=True) as partial:
         write_model(partial / MODEL, snapshot.spec, snapshot.weights, output.name, command)
         if snapshot.ema is not None:
             write_model(partial / EMA, snapshot.spec, snapshot.ema, output.name, command)
@@ -75,9 +92,17 @@ def save(output: Path, snapshot: Snapshot, *, command: list[str], keep: int | No
         )
         encoded = msgspec.json.format(msgspec.json.encode(snapshot.state), indent=1)
         (partial / STATE_NAME).write_bytes(encoded + b"\n")
-    for old in checkpoints(output)[: -keep if keep else 0]:
-        shutil.rmtree(old)
+    upto = [path for path in checkpoints(output) if step_of(path) <= snapshot.state.step]
+    for old in (set(checkpoints(output)) - set(upto)) | set(upto[: -keep if keep else 0]):
+        _remove(old)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Out of sight in one step, so that half a checkpoint is never taken for one."""
+    aside = folder.with_name(f".{folder.name}{PARTIAL}")
+    folder.rename(aside)
+    shutil.rmtree(aside)
 
 
 def as_tensors(arrays: Arrays) -> list[Tensor]:
@@ -90,7 +115,12 @@ def as_tensors(arrays: Arrays) -> list[Tensor]:
 def checkpoints(output: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     found = [path for path in output.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+    return sorted(found, key=step_of)
+
+
+def step_of(folder: Path) -> int:
+    """The steps that a checkpoint's name tells."""
+    return int(folder.name.partition("-")[2])
 
 
 def find_checkpoint(text: str, output: Path) -> Path:

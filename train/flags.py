@@ -98,7 +98,7 @@ class Arguments:
 
     # What is kept and shown
     output_dir: str = flag("", "folder for checkpoints and logs")
-    overwrite_output_dir: bool = flag(False, "start anew where checkpoints are")
+    overwrite_output_dir: bool = flag(False, "replace the checkpoints that are there")
     resume_from_checkpoint: str = flag("", "a checkpoint folder, or True: the newest of output_dir")
     save_steps: int = flag(500, "steps between checkpoints; one is made at the end too")
     save_strategy: str = flag("steps", "no: only at the end", ("no", "steps"))

@@ -21,7 +21,7 @@ LOST = ("connection", "peer", "timed out")  # in what a collective says when ano
 
 
 class Terminated(BaseException):
-    """SIGTERM: the launcher's word to all ranks once one of them is gone."""
+    """SIGTERM; also the launcher's word to all ranks once one of them is gone."""
 
 
 @dataclass
@@ -31,10 +31,14 @@ class Outcome:
 
 @contextmanager
 def reported() -> Iterator[Outcome]:
-    """Turns a ZooError into a message and an exit code; anything else is a bug, with traceback."""
+    """Turns a ZooError or a signal into a message and an exit code; anything else is a bug, with
+    traceback."""
     outcome = Outcome()
     try:
         yield outcome
+    except (KeyboardInterrupt, Terminated) as stop:
+        print("\ninterrupted; nothing unfinished was left behind", file=sys.stderr, flush=True)
+        outcome.code = 130 if isinstance(stop, KeyboardInterrupt) else 143
     except ZooError as error:
         outcome.code = _report(error)
     except OSError as error:
@@ -55,14 +59,15 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
 
     Raises:
         CheckError: another rank failed, or is gone.
+        Terminated: SIGTERM, to a process that trains alone.
     """
+    heed_sigterm()
     if topology.world == 1:
         yield
         return
     path = output / FAILURE_NAME
     if topology.rank == 0:
         path.unlink(missing_ok=True)
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except ZooError as error:
@@ -75,6 +80,12 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
             raise _stopped(topology, path) from error
         _leave(path, f"rank {topology.rank}: {error}")
         raise
+
+
+def heed_sigterm() -> None:
+    """From now on SIGTERM raises Terminated; call it when Paddle, which sets signals of its own, is
+    imported."""
+    signal.signal(signal.SIGTERM, _terminate)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

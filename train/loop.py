@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,14 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
     Raises:
         ZooError: of every kind; the checkpoints that were written stay.
     """
+    output = Path(arguments.output_dir)
+    with nullcontext() if topology.rank else checkpoint.owned(output, talk.say):
+        _prepare_and_train(arguments, topology, command, talk)
+
+
+def _prepare_and_train(
+    arguments: Arguments, topology: Topology, command: Sequence[str], talk: Talk
+) -> None:
     loss = ContrastiveLoss(
         topology=topology,
         local_loss=arguments.local_loss,
@@ -123,7 +131,6 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
 def _report(arguments: Arguments, topology: Topology, plan: Plan) -> Report:
     if topology.rank > 0:
         return Nothing()
-    plan.output.mkdir(parents=True, exist_ok=True)
     return Live(plan.output, arguments, steps=plan.steps, done=plan.done)
 
 

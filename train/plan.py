@@ -85,11 +85,12 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         if state.batch != batch:
             batch = state.batch
             lines.append(f"the batch stays {batch}: {batch // pieces} pairs in a forward pass")
-    elif checkpoint.checkpoints(output) and not arguments.overwrite_output_dir:
+    later = [path for path in checkpoint.checkpoints(output) if checkpoint.step_of(path) > done]
+    if later and not arguments.overwrite_output_dir:
         raise PathError(
-            "the output has checkpoints already",
+            f"the output has checkpoints already, up to {later[-1].name}",
             where=output,
-            remedy="Go on with --resume_from_checkpoint True, start anew with "
+            remedy="Go on with --resume_from_checkpoint True, replace them with "
             "--overwrite_output_dir, or choose another --output_dir.",
         )
     if samples is None and done:

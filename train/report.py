@@ -137,11 +137,20 @@ def _clock(seconds: float) -> str:
 
 
 def _keep_up_to(path: Path, step: int) -> list[tuple[int, float]]:
-    """Drops what a log says of steps after ``step``; returns the losses that are left."""
-    lines = path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else []
-    kept = [entry for entry in map(json.loads, lines) if entry["step"] <= step]
+    """Drops what a log says of steps after ``step``, and a line that a full disk or a power failure
+    left unfinished; returns the losses that are left."""
+    lines = path.read_bytes().splitlines() if step and path.is_file() else []
+    entries = [entry for line in lines for entry in _entry(line)]
+    kept = [entry for entry in entries if entry["step"] <= step]
     write_atomic(path, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
     return [(entry["step"], entry["loss"]) for entry in kept if "loss" in entry]
+
+
+def _entry(line: bytes) -> list[dict[str, Any]]:
+    try:
+        return [json.loads(line)]
+    except ValueError:
+        return []
 
 
 def _writers(arguments: Arguments, output: Path) -> list[Writer]:

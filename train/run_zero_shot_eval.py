@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
         world = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
         rank = int(os.environ.get("PADDLE_TRAINER_ID", "0"))
         paddle = import_paddle(parity=True)
+        job.heed_sigterm()
         if world > 1:
             paddle.distributed.init_parallel_env()
         talk = Silence() if rank else Output(Namespace(json=0, quiet=0, verbose=0))

@@ -1,20 +1,23 @@
-"""What is killed: commands that write, each over what may be there before."""
+"""What is killed: programs that write, each over what may be there before."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tests.bad_inputs.checkpoint import config, good, tensors
+from train.checkpoint import checkpoints
 
 Tree = dict[str, str]  # a folder's files and their digests
 NAMES = (
@@ -32,13 +35,15 @@ class Scenario:
     """One command.
 
     Attributes:
-        words: what is typed after ``zoo``.
+        module: what is run.
+        words: what is typed after its name.
         root: the folder that holds everything.
         target: where the result appears.
         old: what is there before; None: nothing.
         new: what the command makes of it.
     """
 
+    module: str = "zoo"
     words: tuple[str, ...]
     root: Path
     target: Path
@@ -63,9 +68,20 @@ class Scenario:
     def at_step(self, step: int, sent: signal.Signals) -> tuple[int, str]:
         """Runs the command, which is sent a signal at a step; its exit code and stderr."""
         victim = ("-m", "tests.proofs.victim", self.target.parent, step, sent.name)
-        process = start(self.root, *victim, *self.words)
+        process = start(self.root, *victim, self.module, *self.words)
         _, said = process.communicate()
         return process.returncode, said
+
+    def start(self) -> subprocess.Popen[str]:
+        """Starts the command."""
+        return start(self.root, "-m", self.module, *self.words)
+
+    def rerun(self) -> str:
+        """Runs the command to its end, which has to be a good one; what it says."""
+        process = self.start()
+        _, said = process.communicate()
+        assert process.returncode == 0, said
+        return said
 
     def check_after_death(self) -> str:
         """Sees that nothing is lost or mixed, and says what was found."""
@@ -87,6 +103,53 @@ class Scenario:
         parent = self.target.parent
         found = parent.iterdir() if parent.is_dir() else ()
         return sorted(path.name for path in found if path != self.target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Scenario):
+    """One that writes checkpoints into the target, and goes on from the newest.
+
+    Attributes:
+        whole: each checkpoint that an undisturbed run makes or finds, by its name.
+        keep: how many of the last ones are kept; 0: all of them.
+    """
+
+    whole: dict[str, Tree]
+    keep: int
+
+    def check_after_death(self) -> str:
+        others = self.leftovers()
+        partial = {f".{name}.partial" for name in self.whole}
+        assert set(others) <= {".run.lock"} | partial, others
+        self._check_checkpoints()
+        if partial & set(others):
+            return "whole, and a leftover"
+        return "all there" if self._found()[-1] == list(self.whole)[-1] else "whole"
+
+    def rerun(self) -> str:
+        newest = self._found()[-1]
+        said = super().rerun()
+        assert f"going on from {newest}\n" in said
+        return said
+
+    def check_after_rerun(self) -> None:
+        self._check_checkpoints()
+        assert self._found()[-1] == list(self.whole)[-1]
+        assert self.leftovers() == []
+
+    def _check_checkpoints(self) -> None:
+        """They are those of an undisturbed run, and as many as are to be kept."""
+        found = self._found()
+        upto = list(self.whole)[: list(self.whole).index(found[-1]) + 1]
+        assert found == upto[-len(found) :] and len(found) >= min(self.keep or 5, len(upto))
+        assert all(tree(self.target / name) == self.whole[name] for name in found)
+
+    def leftovers(self) -> list[str]:
+        inside = self.target.iterdir() if self.target.is_dir() else ()
+        return sorted(path.name for path in inside if path.name.startswith("."))
+
+    def _found(self) -> list[str]:
+        return [path.name for path in checkpoints(self.target)]
 
 
 def tree(folder: Path) -> Tree:
@@ -146,3 +209,44 @@ def scenario(root: Path, name: str, *, vocabulary: int) -> Scenario:
     made = tree(target)
     assert made and (before is None or made != tree(before))
     return Scenario(words=words, root=root, target=target, old=before, new=made)
+
+
+def digits(root: Path) -> Training:
+    """The same five steps, of the bundled model on pictures, by the script that people run."""
+    (root / "pictures").mkdir()
+    random = np.random.default_rng(0)
+    entries = []
+    for number in range(16):
+        pixels = random.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(root / "pictures" / f"{number}.png")
+        entries.append({"image": f"{number}.png", "caption": f"{number}", "image_id": number})
+    (root / "train.json").write_text(json.dumps(entries))
+    data = ("--task_name", root / "train.json", "--image_root", root / "pictures")
+    size = ("--per_device_train_batch_size", "4", "--ema_decay", "0.9")
+    return training(root, "train.run_pretrain_dist", "--model", "tiny-digits", *data, *size, keep=0)
+
+
+def training(root: Path, module: str, *words: object, keep: int) -> Training:
+    """Five steps of a training, the first of which is done, in a folder of its own.
+
+    Args:
+        root: the folder.
+        module: what trains; it takes the options of train/run_pretrain_dist.py.
+        words: further ones.
+        keep: how many checkpoints are kept; 0: all of them.
+    """
+    target, before = root / "at" / "run", root / "before"
+    common = (*map(str, words), "--output_dir", str(target), "--save_steps", "1")
+    again = (*common, "--resume_from_checkpoint", "True", "--max_steps", "5")
+    undisturbed = Training(
+        module=module, words=again, root=root, target=target, old=before, new={}, whole={}, keep=0
+    )
+    first = replace(undisturbed, words=(*common, "--max_steps", "1"))
+    Scenario.rerun(first)
+    target.rename(before)
+    undisturbed.prepare()
+    undisturbed.rerun()
+    whole = {path.name: tree(path) for path in checkpoints(target)}
+    assert list(whole) == [f"checkpoint-{step}" for step in range(1, 6)]
+    limit = ("--save_total_limit", str(keep)) if keep else ()
+    return replace(undisturbed, words=(*again, *limit), whole=whole, keep=keep)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.scenarios import NAMES, Scenario, run, scenario, start
+from tests.proofs.scenarios import NAMES, Scenario, digits, scenario, training
 
 KILLS = 25  # per command, at random moments of its life, and of its writing
 SMALL, LARGE = 64, 250_000  # words in the vocabulary; the second makes files of 33 MB
@@ -32,7 +32,7 @@ def kill_within(killed: Scenario, seconds: float, *, writing: bool) -> str | Non
     """Kills it after some time, from its start or from when it begins to write; None where it had
     ended by then."""
     killed.prepare()
-    process = start(killed.root, "-m", "zoo", *killed.words)
+    process = killed.start()
     while writing and not killed.leftovers() and process.poll() is None:
         time.sleep(0.0005)
     time.sleep(seconds)
@@ -43,9 +43,12 @@ def kill_within(killed: Scenario, seconds: float, *, writing: bool) -> str | Non
 
 def rerun(killed: Scenario) -> str:
     found = killed.check_after_death()
-    run(killed.root, *killed.words)
+    killed.rerun()
     killed.check_after_rerun()
     return found
+
+
+TRAINER = "tests.proofs.trainer"
 
 
 def told(name: str, how: str, found: Counter[str]) -> None:
@@ -69,19 +72,44 @@ def test_a_kill_at_every_step(tmp_path: Path, name: str) -> None:
     assert {"old, and a leftover", "new"} <= found.keys()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("writing", [False, True], ids=["from its start", "from the first write"])
-@pytest.mark.parametrize("name", NAMES)
-def test_kills_at_random_moments(tmp_path: Path, name: str, writing: bool) -> None:
-    killed = scenario(tmp_path, name, vocabulary=LARGE)
+def kills_at_random_moments(killed: Scenario, name: str, *, kills: int, writing: bool) -> None:
     moments = random.Random(name)
     longest = 4.0  # seconds; shorter with every process that was not met alive
     found: Counter[str] = Counter()
-    while found.total() < KILLS:
+    while found.total() < kills:
         met = kill_within(killed, moments.random() * longest, writing=writing)
         if met is None:
             longest *= 0.9
         else:
             found[met] += 1
     told(name, f"at random moments {'of writing' if writing else 'of its life'}", found)
-    assert "old, and a leftover" in found
+    assert any("a leftover" in what for what in found)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("writing", [False, True], ids=["from its start", "from the first write"])
+@pytest.mark.parametrize("name", NAMES)
+def test_kills_at_random_moments(tmp_path: Path, name: str, writing: bool) -> None:
+    killed = scenario(tmp_path, name, vocabulary=LARGE)
+    kills_at_random_moments(killed, name, kills=KILLS, writing=writing)
+
+
+def test_kills_while_checkpoints_are_written(tmp_path: Path) -> None:
+    killed = training(tmp_path, TRAINER, keep=2)
+    last = killed.steps()
+    found = [kill_at_step(killed, last * number // 5) for number in (1, 2, 3, 4, 5)]
+    assert "whole, and a leftover" in found and found[-1] == "all there"
+
+
+@pytest.mark.long
+def test_a_kill_at_every_step_of_writing_checkpoints(tmp_path: Path) -> None:
+    killed = training(tmp_path, TRAINER, keep=2)
+    found = Counter(kill_at_step(killed, step) for step in range(1, killed.steps() + 1))
+    told("checkpoints of a training", "at every step", found)
+    assert {"whole", "whole, and a leftover", "all there"} <= found.keys()
+
+
+@pytest.mark.long
+@pytest.mark.paddle
+def test_kills_of_a_training_at_random_moments(tmp_path: Path) -> None:
+    kills_at_random_moments(digits(tmp_path), "a training", kills=KILLS, writing=True)

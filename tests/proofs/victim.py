@@ -1,21 +1,22 @@
-"""``zoo`` in a process that sends itself a signal at a given step.
+"""A program in a process that sends itself a signal at a given step.
 
-    python -m tests.proofs.victim FOLDER STEP SIGNAL WORDS...
+    python -m tests.proofs.victim FOLDER STEP SIGNAL MODULE WORDS...
 
 A step is one thing the process does to a path under a folder (or just before it exchanges two of
-them), as Python's audit events tell; no code of zoo takes part. Step 0 is never reached: the
-process lives, and its last line on stderr is how many steps there were.
+them), as Python's audit events tell; no code of the program takes part. Step 0 is never reached:
+the process lives, and its last line on stderr is how many steps there were.
 """
 
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import sys
 from typing import Any
 
 
-def main() -> int:
+def main() -> None:
     folder, last, sent = sys.argv[1], int(sys.argv[2]), signal.Signals[sys.argv[3]]
     steps = 0
 
@@ -28,13 +29,14 @@ def main() -> int:
             if steps == last:
                 os.kill(os.getpid(), sent)
 
-    from zoo.cli import main as zoo
-
+    module, *words = sys.argv[4:]
+    sys.argv = [module, *words]
     sys.addaudithook(watch)
-    code = zoo(sys.argv[4:])
-    print(steps, file=sys.stderr)
-    return code
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        print(steps, file=sys.stderr)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

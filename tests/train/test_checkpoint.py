@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -79,3 +81,31 @@ def test_a_damaged_state_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / checkpoint.STATE_NAME).write_text(text)
     with pytest.raises(FormatError, match="damaged"):
         checkpoint.read_state(tmp_path)
+
+
+def test_what_a_dead_run_left_goes(tmp_path: Path) -> None:
+    for name in (".checkpoint-3.partial", "checkpoint-2", ".cache"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".run.lock").touch()
+    with checkpoint.owned(tmp_path, print):
+        assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-2", ".cache", ".run.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-2", ".cache"}
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    said: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with checkpoint.owned(tmp_path, said.append):
+            order.append("second")
+
+    with checkpoint.owned(tmp_path, print):
+        waiting = Thread(target=second)
+        waiting.start()
+        while not said:
+            time.sleep(0.01)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+    assert said == ["another process is writing run; waiting"]

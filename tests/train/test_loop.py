@@ -194,7 +194,17 @@ def test_an_output_with_checkpoints_is_not_written_over(run: Callable[..., Path]
     with pytest.raises(PathError, match="has checkpoints already"):
         run()
     run("--overwrite_output_dir", "--max_steps", 1)
-    assert (output / "checkpoint-1").is_dir()
+    assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-1"]
+
+
+def test_later_checkpoints_are_not_mixed_with_those_of_a_run_that_goes_on_earlier(
+    run: Callable[..., Path],
+) -> None:
+    again = ("--save_steps", 2, "--resume_from_checkpoint", run("--save_steps", 2) / "checkpoint-2")
+    with pytest.raises(PathError, match="up to checkpoint-4"):
+        run(*again)
+    output = run(*again, "--overwrite_output_dir", "--max_steps", 3, "--save_total_limit", 1)
+    assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-3"]
 
 
 def test_what_does_not_fit_the_checkpoint_is_refused(

@@ -59,6 +59,15 @@ def test_a_run_that_goes_on_drops_what_it_does_again(
     assert steps(tmp_path) == [1, 2, 3, 4, 5, 6, 6]
 
 
+def test_a_line_that_was_cut_off_is_dropped(
+    arguments: Callable[..., Arguments], tmp_path: Path
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "lo')
+    Live(tmp_path, arguments(), steps=4, done=2).close()
+    assert path.read_text() == '{"step": 1, "loss": 0.5}\n'
+
+
 @pytest.mark.parametrize(
     ("library", "words"),
     [("tensorboard", ("--tensorboard", "True")), ("visualdl", ("--report_to", "visualdl"))],

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-paddlenlp proofs fuzz lint clean
+.PHONY: demo test test-paddlenlp proofs bench fuzz lint clean
 
 demo: .venv/.demo ## convert, verify and classify with the bundled checkpoint
 	$(BIN)/zoo demo
@@ -19,6 +19,9 @@ proofs: .venv/.test ## the long tests, and the full-size models; the figures go 
 	$(BIN)/python -m pytest -m long
 	$(BIN)/python -m tools.proofs
 	$(BIN)/python -m tools.proofs_hf
+
+bench: .venv/.bench ## side by side with the peers; BENCH='convert load --rounds 9' chooses
+	$(BIN)/python -m benchmarks $(BENCH)
 
 fuzz: .venv/.fuzz ## go on fuzzing every reader, FUZZ_SECONDS each (60)
 	$(BIN)/python -m fuzz
@@ -38,6 +41,10 @@ clean:
 
 .venv/.test: .venv/.demo
 	$(INSTALL) --editable '.[cpu,reference,sign,test,dev]'
+	touch $@
+
+.venv/.bench: .venv/.test
+	$(INSTALL) --editable '.[bench]'
 	touch $@
 
 .venv/.fuzz: .venv/.test

@@ -17,7 +17,9 @@ PADDLES_OWN = (
     *("deploy/write.py", "deploy/predictor.py"),
 )
 MODULES = sorted((ROOT / "zoo").rglob("*.py"))
-OUTSIDE = sorted(path for room in ("train", "tools") for path in (ROOT / room).rglob("*.py"))
+OUTSIDE = sorted(
+    path for room in ("train", "tools", "benchmarks") for path in (ROOT / room).rglob("*.py")
+)
 UNPICKLERS = {"torch", "paddle", "pickle"}
 LOADS = {"load", "loads", "Unpickler"}
 

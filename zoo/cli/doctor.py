@@ -5,15 +5,23 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import Output
+
+if TYPE_CHECKING:
+    from zoo.speed.measure import Speed
 
 EXAMPLES = """\
 examples:
   zoo doctor
+  zoo doctor --bench         ten seconds: does this machine give what it should?
   zoo doctor --json"""
+
+WIDTH = 80  # columns of text
 
 # What needs a library: purpose, module, distribution, extra.
 LIBRARIES = (
@@ -26,7 +34,9 @@ LIBRARIES = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    pass
+    parser.add_argument(
+        "--bench", action="store_true", help="measure the machine, for about ten seconds"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,10 +54,19 @@ def run(args: argparse.Namespace) -> int:
         "runtime": asdict(runtime),
         "cache": {"folder": str(home), "free_bytes": shutil.disk_usage(nearest).free},
     }
+    speed = None
+    if args.bench:
+        from zoo.speed.measure import measure
+
+        speed = measure(nearest, runtime, lambda what: out.say(f"measuring: {what}"))
+        figures = [asdict(figure) | {"ok": figure.ok} for figure in speed.figures]
+        document["speed"] = asdict(speed) | {"figures": figures, "busy": speed.busy, "ok": speed.ok}
     if out.json:
         out.document(document)
-    else:
-        _show(document, out)
+        return 0
+    _show(document, out)
+    if speed is not None:
+        _show_speed(speed, out)
     return 0
 
 
@@ -86,3 +105,34 @@ def _show(document: dict[str, Any], out: Output) -> None:
     out.table(table)
     free = document["cache"]["free_bytes"] / 1e9
     out.data(f"\ncache: {document['cache']['folder']}, {free:.1f} GB free")
+
+
+def _show_speed(speed: Speed, out: Output) -> None:
+    from rich.table import Table
+
+    out.data("")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for figure in speed.figures:
+        value = "-" if figure.value is None else f"{figure.value:.3g} {figure.unit}"
+        floor = "" if figure.floor is None else f"at least {figure.floor:.2g} expected"
+        state = "[green]good[/]" if figure.ok else "[yellow]low[/]"
+        if figure.value is None:
+            state = "[yellow]not measured[/]"
+        table.add_row(figure.name, value, floor, state if figure.floor or not figure.ok else "")
+    out.table(table)
+    for line in _advice(speed):
+        out.data(fill(line, WIDTH))
+
+
+def _advice(speed: Speed) -> Iterator[str]:
+    """What to do, or that there is nothing to do."""
+    for figure in speed.figures:
+        if figure.value is None or not (figure.ok or speed.busy):
+            yield f"{figure.name}: {figure.remedy}"
+    if speed.busy:
+        yield (
+            f"Others are at work on {speed.others:.1f} of {speed.cores} cores: the figures are "
+            "less than the machine can give. Measure again when it is quiet."
+        )
+    elif speed.ok:
+        yield "The machine gives what it should."

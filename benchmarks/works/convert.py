@@ -1,0 +1,71 @@
+"""`zoo convert` of open_clip's file: read, split, transposed, written, with digests of the source,
+of every tensor and of the result. Beside it: `cp` and then one pass of `sha256sum` over the same
+file; and transformers, which loads the same weights in its own format and writes them with
+`save_pretrained`, without digests. Everything is a process of its own; the page cache is warm, and
+what was written before is on disk when the clock starts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+
+from benchmarks.bench import Bench
+from benchmarks.results import Case, Target
+from benchmarks.turns import Turn, command
+
+TITLE = "Converting"
+MODELS = ("ViT-B-32", "ViT-L-14")
+TRANSFORMERS = """
+import sys
+from zoo.verify.reference.libraries import torch
+import transformers
+transformers.CLIPModel.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])
+"""
+LIMIT = "cp + sha256sum"
+AT_MOST = 1.5  # times what that takes
+EQUAL = 1.05  # .bin is as fast as safetensors
+LARGE = 3.0  # GB
+
+
+def cases(bench: Bench, model: str) -> Iterator[Case]:
+    made = bench.checkpoints
+    files = {kind: made.weights(model, kind) for kind in ("safetensors", "bin")}
+    out, copy = bench.folder / "out", bench.folder / "copy"
+    gigabytes = files["safetensors"].stat().st_size / 1e9
+
+    def clean() -> None:
+        shutil.rmtree(out, ignore_errors=True)
+        copy.unlink(missing_ok=True)
+
+    def convert(kind: str) -> Turn:
+        words = (sys.executable, "-m", "zoo", "convert", files[kind], "--out", out, "-q")
+        return command(*words, prepare=clean)
+
+    cp = command("cp", files["safetensors"], copy, prepare=clean)
+    digest = command("sha256sum", files["safetensors"])
+    hf = made.exported(model, "hf")
+    ours = {"zoo convert, safetensors": "safetensors", "zoo convert, .bin": "bin"}
+    yield bench.race(
+        model,
+        "s",
+        {
+            **{name: convert(kind) for name, kind in ours.items()},
+            LIMIT: lambda: cp() + digest(),
+            "transformers, save_pretrained": command(
+                sys.executable, "-c", TRANSFORMERS, hf, out, prepare=clean
+            ),
+        },
+        ours=ours,
+        baseline=LIMIT,
+        targets=[
+            *(Target(ours=name, over=[LIMIT], at_most=AT_MOST) for name in ours),
+            Target(ours="zoo convert, .bin", over=["zoo convert, safetensors"], at_most=EQUAL),
+        ],
+        rounds=5 if gigabytes < LARGE else 2,
+        limits={"cp": ("GB", lambda: cp() / gigabytes)},
+        amount=gigabytes,
+        against="GB",
+        size=gigabytes,
+    )
+    clean()

@@ -1,0 +1,80 @@
+"""Features of preprocessed pictures, the same float32 arrays for everyone. zoo: eager, as
+`zoo.load` gives it, and deployed, as `zoo export --to inference` writes it, in float32 and in
+bfloat16. Beside it: open_clip, eager and through `torch.compile`; ONNX Runtime and OpenVINO on the
+same weights, exported from open_clip's model by torch; PaddleNLP's CLIPModel. Everyone with its own
+choice of threads. Errors are relative RMS against open_clip in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench import Bench, measure_errors
+from benchmarks.cost import image_gflop
+from benchmarks.peers import (
+    DEPLOYED,
+    HALF,
+    OURS,
+    REFERENCE,
+    feature_contestants,
+    product_limits,
+    turns,
+)
+from benchmarks.results import Case, Target
+
+TITLE = "Image features"
+MODELS = ("ViT-B-32", "ViT-L-14")
+BATCHES = {"ViT-B-32": (1, 8, 32, 64)}
+BATCH = 8  # of the other models
+JUDGED = {"ViT-B-32": 32}  # the batch that is held to float64 and to the targets
+CHECKED = 4  # pictures that errors are measured on
+FASTER = {"ViT-B-32": 2.0, "ViT-L-14": 1.5}
+BFLOAT16 = {"ViT-L-14": 2.5}
+BEHIND = 0.95  # of the better of ONNX Runtime and OpenVINO
+
+
+def cases(bench: Bench, model: str) -> Iterator[Case]:
+    spec = bench.checkpoints.spec(model)
+    assert spec.vision is not None
+    contestants = feature_contestants(bench, model, "image")
+    draw = np.random.default_rng(0)
+
+    def pictures(count: int) -> Path:
+        path = bench.folder / f"pixels-{model}-{count}.npy"
+        shape = (count, 3, *spec.vision.image_size)
+        np.save(path, draw.standard_normal(shape, dtype=np.float32))
+        return path
+
+    for batch in BATCHES.get(model, (BATCH,)):
+        given = pictures(batch)
+        judged = batch == JUDGED.get(model, BATCH)
+        case = bench.race(
+            f"{model}, batch {batch}",
+            "images/s",
+            turns(contestants, "images", given, batch),
+            ours=OURS,
+            baseline=REFERENCE,
+            targets=_targets(model) if judged else [],
+            rounds=5 if model == "ViT-B-32" else 3,
+            limits=product_limits(contestants),
+            amount=image_gflop(spec),
+            against=f"batch, {model}",
+            size=batch,
+        )
+        if judged:
+            source = str(bench.checkpoints.source(model))
+            with bench.start("torch_model", folder=source, precision="float64") as exact:
+                measure_errors(case, contestants, exact, "images", pictures(CHECKED))
+        yield case
+
+
+def _targets(model: str) -> list[Target]:
+    targets = [
+        Target(ours=DEPLOYED, over=[REFERENCE], at_least=FASTER.get(model, 1.0)),
+        Target(ours=DEPLOYED, over=["ONNX Runtime", "OpenVINO"], at_least=BEHIND),
+    ]
+    if model in BFLOAT16:
+        targets.append(Target(ours=HALF, over=[REFERENCE], at_least=BFLOAT16[model]))
+    return targets

@@ -1,0 +1,93 @@
+"""Peak anonymous memory (RssAnon) of `zoo convert`, looked at every 10 ms, for every format that is
+read. Mapped files do not count: the system takes them back when it needs to."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.bench import Bench
+from benchmarks.checkpoints import run
+from benchmarks.results import Case, Target
+from benchmarks.turns import Turn, TurnError
+from tools import proofs
+from zoo.convert import provenance
+
+TITLE = "Memory of converting"
+MODELS = ("ViT-L-14",)
+AT_MOST = 400.0  # MB
+
+START = """
+import json, shutil, sys
+from pathlib import Path
+from zoo.verify.reference.libraries import torch
+import safetensors.torch
+source, out = map(Path, sys.argv[1:])
+out.mkdir()
+shutil.copy(source / "open_clip_config.json", out)
+tensors = safetensors.torch.load_file(source / "open_clip_model.safetensors")
+"""
+EXPORTS = {"transformers": "hf", ".pdparams": "paddlemix"}
+# From a folder with open_clip's safetensors to one in another layout.
+LAYOUTS = {
+    "legacy .bin": """
+torch.save(tensors, out / "open_clip_pytorch_model.bin", _use_new_zipfile_serialization=False)
+""",
+    "shards": """
+of = {name: f"{number % 4}.safetensors" for number, name in enumerate(tensors)}
+for shard in sorted(set(of.values())):
+    part = {name: tensors[name] for name in tensors if of[name] == shard}
+    safetensors.torch.save_file(part, out / shard)
+index = out / "open_clip_model.safetensors.index.json"
+index.write_text(json.dumps({"metadata": {}, "weight_map": of}))
+""",
+}
+
+
+def cases(bench: Bench, model: str) -> Iterator[Case]:
+    made, digests = bench.checkpoints, set()
+
+    def peak(source: Path) -> float:
+        out = bench.folder / "memory"
+        try:
+            done = proofs.run("convert", str(source), "--out", str(out))
+            digests.add(provenance.read(out).tensors_digest)
+        except SystemExit as error:
+            raise TurnError(str(error)) from error
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+        return done.anonymous / 1e6
+
+    def other_layout(script: str) -> float:
+        place = bench.folder / "layout"
+        try:
+            run([sys.executable, "-c", START + script, made.source(model), place])
+            return peak(place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    turns: dict[str, Turn] = {
+        "safetensors": lambda: peak(made.source(model)),
+        "zip .bin": lambda: peak(made.source(model, "bin")),
+    }
+    for name, script in LAYOUTS.items():
+        turns[name] = lambda script=script: other_layout(script)
+    for name, library in EXPORTS.items():
+        turns[name] = lambda library=library: peak(made.exported(model, library))
+    case = bench.race(
+        model,
+        "MB",
+        turns,
+        ours=turns,
+        targets=[Target(ours=name, at_most=AT_MOST) for name in turns],
+        rounds=1,
+        warm_up=False,
+    )
+    case.note = (
+        "Every format gives the same tensors."
+        if len(digests) == 1
+        else "THE FORMATS GIVE DIFFERENT TENSORS."
+    )
+    yield case

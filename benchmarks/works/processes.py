@@ -1,0 +1,59 @@
+"""Image features by one process with every core, and by two at once with half of them each: what
+sharing out a data set over processes costs or gains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from benchmarks.bench import Bench
+from benchmarks.contestant import Process
+from benchmarks.results import Case
+from benchmarks.turns import Turn
+from zoo.runtime import read_processor
+
+TITLE = "Processes"
+MODELS = ("ViT-B-32",)
+BATCH = 16
+SECONDS = 3.0  # that each is kept busy, so that both are at work nearly all the time
+
+
+def cases(bench: Bench, model: str) -> Iterator[Case]:
+    made = bench.checkpoints
+    spec = made.spec(model)
+    assert spec.vision is not None
+    given = bench.folder / "pixels-processes.npy"
+    shape = (BATCH, 3, *spec.vision.image_size)
+    np.save(given, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+    processor = read_processor()
+    half = str(max(1, (processor.cores if processor else 2) // 2))
+
+    def together(processes: list[Process]) -> Turn:
+        def turn() -> float:
+            with ThreadPoolExecutor(len(processes)) as pool:
+                each = list(pool.map(lambda p: p.do("images", given, shortest=SECONDS), processes))
+            return 1 / sum(BATCH / seconds for seconds in each)
+
+        return turn
+
+    turns: dict[str, Turn] = {}
+    for name, module, options in (
+        ("zoo, eager", "zoo_eager", {"folder": str(made.native(model))}),
+        ("open_clip, eager", "torch_model", {"folder": str(made.source(model))}),
+    ):
+        one = bench.start(module, **options)
+        two = [
+            bench.start(module, environment={"OMP_NUM_THREADS": half}, **options) for _ in range(2)
+        ]
+        turns[f"{name}, 1 process"] = together([one])
+        turns[f"{name}, 2 processes"] = together(two)
+    yield bench.race(
+        f"{model}, batch {BATCH}",
+        "images/s",
+        turns,
+        ours={name for name in turns if name.startswith("zoo")},
+        baseline="open_clip, eager, 1 process",
+        rounds=3,
+    )

@@ -1,0 +1,56 @@
+"""Features of token ids, 64 texts of one length at a time. zoo cuts a batch to its longest text;
+open_clip, and what is exported from it, takes 77 positions whatever is in them, and so does
+PaddleNLP as it is called here. Errors are relative RMS against open_clip in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bench import Bench, measure_errors
+from benchmarks.cost import text_gflop
+from benchmarks.peers import OURS, REFERENCE, feature_contestants, product_limits, turns
+from benchmarks.results import Case
+from zoo.inputs import bpe
+
+TITLE = "Text features"
+MODELS = ("ViT-B-32",)
+BATCH = 64
+CONTEXT = 77
+LENGTHS = (8, 16, 32, 77)
+CHECKED = 16  # the length that errors are measured at
+
+
+def cases(bench: Bench, model: str) -> Iterator[Case]:
+    spec = bench.checkpoints.spec(model)
+    contestants = feature_contestants(bench, model, "text")
+    draw = np.random.default_rng(0)
+    for length in LENGTHS:
+        given = _texts(bench.folder / f"tokens-{length}.npy", length, draw)
+        case = bench.race(
+            f"{model}, length {length}",
+            "texts/s",
+            turns(contestants, "texts", given, BATCH),
+            ours=OURS,
+            baseline=REFERENCE,
+            rounds=5,
+            limits=product_limits(contestants),
+            amount=text_gflop(spec, length),
+            against=f"length, {model}",
+            size=length,
+        )
+        if length == CHECKED:
+            source = str(bench.checkpoints.source(model))
+            with bench.start("torch_model", folder=source, precision="float64") as exact:
+                measure_errors(case, contestants, exact, "texts", given)
+        yield case
+
+
+def _texts(path: Path, length: int, draw: np.random.Generator) -> Path:
+    tokens = np.zeros((BATCH, CONTEXT), np.int64)
+    tokens[:, :length] = draw.integers(1, bpe.START, (BATCH, length))
+    tokens[:, 0], tokens[:, length - 1] = bpe.START, bpe.END
+    np.save(path, tokens)
+    return path

@@ -1,0 +1,1 @@
+"""What this machine gives: measured in seconds, judged by what its processor should."""

@@ -115,17 +115,26 @@ def guarded(talk: Talk) -> Iterator[None]:
 
 def _check_answer(response: Any) -> None:
     address = str(response.url)
-    target = urljoin(address, response.headers.get("Location", address))
-    schemes = urlsplit(address).scheme, urlsplit(target).scheme
-    if schemes[1] not in (schemes[0], "https"):
-        raise NetworkError(
-            f"the hub sends us from {schemes[0]} to {schemes[1]}, where zoo does not follow",
-            where=target.partition("?")[0],
-            remedy=CONNECTION,
-        )
+    check_scheme(address, response.headers.get("Location", address))
     wait = _asked_to_wait(response)
     if wait > PATIENCE:
         raise NetworkError(f"the hub asks to wait {wait} s", where=address, remedy=AGAIN)
+
+
+def check_scheme(address: str, location: str) -> None:
+    """Whether a redirect may be followed: from https to https, from http to either.
+
+    Raises:
+        NetworkError: it leads elsewhere.
+    """
+    target = urljoin(address, location)
+    schemes = urlsplit(address).scheme, urlsplit(target).scheme
+    if schemes[1] not in (schemes[0], "https"):
+        raise NetworkError(
+            f"the server sends us from {schemes[0]} to {schemes[1]}, where zoo does not follow",
+            where=target.partition("?")[0],
+            remedy=CONNECTION,
+        )
 
 
 def _asked_to_wait(response: Any) -> int:

@@ -7,7 +7,6 @@ run has found is kept however it ends; a case that runs again replaces its older
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -47,7 +46,11 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"there is no work {name!r}; there are {', '.join(NAMES)}")
     say = _teller()
     args.out.mkdir(parents=True, exist_ok=True)
-    results = kept.read(args.out / JSON)
+    try:
+        results = kept.read(args.out / JSON)
+    except ZooError as error:
+        print(f"benchmarks: {error.name}: {error}", file=sys.stderr)
+        return error.exit_code
     deadline = time.monotonic() + 60 * args.minutes
     failed = []
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name, _folder(args.folder) as folder:
@@ -87,7 +90,7 @@ def run(work: Work, bench: Bench, keep: Callable[[Section], object]) -> Section:
                 for case in work.cases(bench, model):
                     section.cases.append(case)
                     keep(section)
-        except (TurnError, ZooError, OSError, subprocess.SubprocessError, ImportError) as error:
+        except Exception as error:  # whatever goes wrong in a work, the others still run
             section.failed[model] = str(error) or type(error).__name__
             bench.say(f"{work.name} {model}: {section.failed[model]}")
     keep(section)

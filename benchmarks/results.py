@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
+from zoo.errors import FormatError
 from zoo.files import pretty_json
 
 
@@ -181,10 +182,21 @@ def share(case: Case, name: str) -> float | None:
 
 
 def read(path: Path) -> Results:
-    """The results of earlier runs; none where there is no file."""
-    if not path.exists():
+    """The results of earlier runs; none where there is no file.
+
+    Raises:
+        FormatError: the file is not of this version.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Results)
+    except FileNotFoundError:
         return Results()
-    return msgspec.json.decode(path.read_bytes(), type=Results)
+    except msgspec.MsgspecError as error:
+        raise FormatError(
+            f"not results of this version: {error}",
+            where=path,
+            remedy="Move it away, or name another --out.",
+        ) from None
 
 
 def write(path: Path, results: Results) -> None:

@@ -97,6 +97,15 @@ def test_what_time_does_not_hold_is_said(tmp_path: Path) -> None:
     assert section["failed"]["whole"] == "out of time before it began"
 
 
+def test_results_of_another_version_are_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_text('{"sections": [], "unknown": 1}')
+    assert command.main(["startup", "--out", str(tmp_path)]) == 4
+    assert "unknown" in capsys.readouterr().err and "unknown" in path.read_text()
+
+
 def test_an_unknown_work_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         command.main(["imges"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.checkpoints import Checkpoints
 from benchmarks.contestant import Process
@@ -133,8 +134,11 @@ def measure_errors(
     exact: Process,
     work: str,
     given: Path,
+    axis: int,
 ) -> None:
     """What each contestant computes on ``given``, against float64: a relative RMS error.
+
+    Vectors are compared at length 1, as they are used.
 
     Args:
         case: whose contestants get their errors.
@@ -142,20 +146,26 @@ def measure_errors(
         exact: computes in float64; if it fails there are no errors, and the case's note says so.
         work: what they are told to do.
         given: its input.
+        axis: along which the vectors lie in what they compute.
     """
-    truth, out = given.with_name("exact.npy"), given.with_name("computed.npy")
+
+    def computed(process: Process) -> NDArray[np.float64]:
+        out = given.with_name("computed.npy")
+        process.do(work, given, save=out, shortest=0.0)
+        values: NDArray[np.float64] = np.load(out).astype(np.float64)
+        values /= np.linalg.norm(values, axis=axis, keepdims=True)
+        return values
+
     try:
-        exact.do(work, given, save=truth, shortest=0.0)
+        truth = computed(exact)
     except TurnError as error:
         case.note = f"No float64 result: {error}"
         return
-    values = np.load(truth)
     for contestant in case.contestants:
         process = contestants.get(contestant.name)
         if not contestant.values or not isinstance(process, Process):
             continue
         try:
-            process.do(work, given, save=out, shortest=0.0)
-            contestant.error = relative_rms(np.load(out), values)
+            contestant.error = relative_rms(computed(process), truth)
         except TurnError as error:
             contestant.failed, contestant.values = str(error), []

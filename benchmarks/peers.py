@@ -27,8 +27,8 @@ def feature_contestants(bench: Bench, architecture: str, tower: str) -> Contesta
     image = tower == "image"
     makers: dict[str, Callable[[], Process] | None] = {
         EAGER: lambda: bench.start("zoo_eager", folder=str(native)),
-        DEPLOYED: lambda: _deployed(bench, architecture, tower, bfloat16=False),
-        HALF: (lambda: _deployed(bench, architecture, tower, bfloat16=True)) if image else None,
+        DEPLOYED: lambda: deployed(bench, architecture),
+        HALF: (lambda: deployed(bench, architecture, precision="bfloat16")) if image else None,
         REFERENCE: lambda: bench.start("torch_model", folder=source),
         "open_clip, torch.compile": lambda: bench.start(
             "torch_model", folder=source, compiled=True
@@ -44,7 +44,7 @@ def feature_contestants(bench: Bench, architecture: str, tower: str) -> Contesta
         else None,
         "PaddleNLP": lambda: _paddlenlp(bench, architecture),
     }
-    return {name: _or_why(make) for name, make in makers.items() if make is not None}
+    return {name: or_why(make) for name, make in makers.items() if make is not None}
 
 
 def turns(
@@ -66,16 +66,18 @@ def product_limits(contestants: Mapping[str, Process | TurnError]) -> dict[str, 
     }
 
 
-def _or_why(make: Callable[[], Process]) -> Process | TurnError:
+def or_why(make: Callable[[], Process]) -> Process | TurnError:
+    """A contestant, or why there is none: one that can't be made costs its own row only."""
     try:
         return make()
     except TurnError as error:
         return error
 
 
-def _deployed(bench: Bench, architecture: str, tower: str, *, bfloat16: bool) -> Process:
+def deployed(bench: Bench, architecture: str, **options: str) -> Process:
+    """What runs on Paddle Inference."""
     folder = str(bench.checkpoints.exported(architecture, "inference"))
-    return bench.start("zoo_deployed", folder=folder, tower=tower, bfloat16=bfloat16)
+    return bench.start("zoo_deployed", folder=folder, **options)
 
 
 def _paddlenlp(bench: Bench, architecture: str) -> Process:

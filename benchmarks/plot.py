@@ -16,7 +16,7 @@ from benchmarks.results import Case, Ratio, Results, judge
 REACHED, MISSED, WANTED = "#2a9d5c", "#c8553d", "#333333"
 OURS, OTHERS = "#2a6fbb", "#999999"
 LINES = ("-", "--", ":", "-.")
-ROW, PANEL, WIDTH = 0.3, 3.0, 11.0  # inches
+ROW, PANEL, WIDTH = 0.3, 3.2, 11.0  # inches
 
 plt.rcParams.update(
     {"svg.hashsalt": "zoo", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
@@ -25,15 +25,14 @@ plt.rcParams.update(
 
 def plot(results: Results, path: Path) -> None:
     """Writes an SVG: every target with its measured figure, and a panel per thing that varies."""
-    bars = _bars(results)
-    panels = _panels(results)
-    heights = [max(1.5, ROW * len(bars) + 0.8)] + [PANEL] * ((len(panels) + 1) // 2)
+    bars, panels = _bars(results), _panels(results)
+    rows = (len(panels) + 1) // 2
+    heights = [max(1.5, ROW * len(bars) + 0.8), PANEL * rows] if rows else [3.0]
     figure = plt.figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
-    _plot_bars(figure.add_subplot(grid[0, :]), bars)
-    for number, (title, cases) in enumerate(panels.items()):
-        row, column = divmod(number, 2)
-        _plot_panel(figure.add_subplot(grid[1 + row, column]), title, cases)
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _plot_bars(parts[0].subplots(), bars)
+    for number, (title, cases) in enumerate(panels.items(), start=1):
+        _plot_panel(parts[1].add_subplot(rows, 2, number), title, cases)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -62,7 +61,8 @@ def _plot_bars(axes: Axes, bars: list[tuple[str, Ratio, float, bool]]) -> None:
     axes.set_title("times as fast: median, smallest and largest round; the mark is what is wanted")
     axes.set_xscale("log")
     for place, (_, found, wanted, reached) in enumerate(bars):
-        axes.barh(place, found.middle, color=REACHED if reached else MISSED, height=0.6)
+        colour = REACHED if reached else MISSED
+        axes.barh(place, found.middle - 1, left=1, color=colour, height=0.6)
         spread = [[found.middle - found.low], [found.high - found.middle]]
         axes.errorbar(found.middle, place, xerr=spread, color="black", capsize=3, linewidth=1)
         axes.plot([wanted, wanted], [place - 0.4, place + 0.4], color=WANTED, linewidth=2)
@@ -111,5 +111,6 @@ def _plot_panel(axes: Axes, title: str, cases: list[Case]) -> None:
     sizes = [case.size for case in cases if case.size is not None]
     axes.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
     axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(color="#eeeeee")
     axes.legend(fontsize=7)

@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from zoo.deploy.encoder import open_encoder
+
 from benchmarks.contestants.serve import Works
-from zoo.deploy import folder as programs
-from zoo.deploy.predictor import Predictor
 
 
-def prepare(folder: str, tower: str, bfloat16: bool = False) -> Works:
-    place = Path(folder)
-    record = programs.read(place)
-    program = getattr(record, tower)
-    predictor = Predictor(place, program, bfloat16=bfloat16)
+def prepare(folder: str, precision: str = "float32") -> Works:
+    """``precision``: of the image tower's products, float32 or bfloat16."""
+    encoder = open_encoder(Path(folder), "bfloat16" if precision == "bfloat16" else "float32")
 
-    def run(values: Any) -> Any:
-        return predictor(values)
+    def classifier(words: Any) -> Any:
+        from zoo.models.zeroshot import build_classifier
 
-    return {"images" if tower == "image" else "texts": run}
+        return build_classifier(
+            encoder.encode_text, encoder.spec, words["names"], words["templates"]
+        )
+
+    return {
+        "images": encoder.encode_image,
+        "texts": encoder.encode_text,
+        "classifier": classifier,
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.bench import Bench, measure_errors
 from benchmarks.checkpoints import save_json
-from benchmarks.peers import DEPLOYED, EAGER, REFERENCE
+from benchmarks.peers import DEPLOYED, EAGER, OURS, REFERENCE, deployed, or_why, turns
 from benchmarks.results import Case, Target
 from zoo.imagesets.imagenet import class_names, templates
 
@@ -23,28 +23,29 @@ AT_LEAST = 10.0
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     made = bench.checkpoints
     source = str(made.source(model))
-    processes = {
+    contestants = {
         EAGER: bench.start("zoo_eager", folder=str(made.native(model))),
+        DEPLOYED: or_why(lambda: deployed(bench, model)),
         REFERENCE: bench.start("torch_model", folder=source),
     }
-    all_of, their, few = (_words(bench.folder, n) for n in (CLASSES, THEIR_CLASSES, CHECKED))
-    turns = {
-        name: process.turn("classifier", their, units=THEIR_CLASSES * len(templates()))
-        if name == REFERENCE
-        else process.turn("classifier", all_of, units=CLASSES * len(templates()))
-        for name, process in processes.items()
-    }
+    ours, theirs, few = (_words(bench.folder, n) for n in (CLASSES, THEIR_CLASSES, CHECKED))
+    prompts = len(templates())
     case = bench.race(
         f"{model}, {CLASSES} classes",
         "prompts/s",
-        turns,
-        ours=(EAGER, DEPLOYED),
+        turns(contestants, "classifier", ours, CLASSES * prompts)
+        | turns({REFERENCE: contestants[REFERENCE]}, "classifier", theirs, THEIR_CLASSES * prompts),
+        ours=OURS,
         baseline=REFERENCE,
-        targets=[Target(ours=EAGER, over=[REFERENCE], at_least=AT_LEAST)],
-        rounds=3,
+        targets=[
+            Target(ours=DEPLOYED, over=[REFERENCE], at_least=AT_LEAST),
+            Target(ours=EAGER, over=[REFERENCE], at_least=AT_LEAST),
+        ],
+        rounds=2,
+        warm_up=False,  # a turn is long enough
     )
-    exact = bench.start("torch_model", folder=source, precision="float64")
-    measure_errors(case, processes, exact, "classifier", few)
+    with bench.start("torch_model", folder=source, precision="float64") as exact:
+        measure_errors(case, contestants, exact, "classifier", few, axis=0)
     yield case
 
 

@@ -62,7 +62,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             *(Target(ours=name, over=[LIMIT], at_most=AT_MOST) for name in ours),
             Target(ours="zoo convert, .bin", over=["zoo convert, safetensors"], at_most=EQUAL),
         ],
-        rounds=5 if gigabytes < LARGE else 2,
+        rounds=4 if gigabytes < LARGE else 2,
         limits={"cp": ("GB", lambda: cp() / gigabytes)},
         amount=gigabytes,
         against="GB",

@@ -43,7 +43,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         ours={"zoo.load", "import paddle"},
         baseline="open_clip",
         targets=[Target(ours="zoo.load", over=["open_clip"], at_least=AT_LEAST)],
-        rounds=5,
+        rounds=4,
         limits={"cat": ("GB", lambda: cat() / gigabytes)},
         amount=gigabytes,
         against="GB",

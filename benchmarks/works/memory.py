@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench
@@ -68,14 +69,17 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
+    def exported(library: str) -> float:
+        return peak(made.exported(model, library))
+
     turns: dict[str, Turn] = {
         "safetensors": lambda: peak(made.source(model)),
         "zip .bin": lambda: peak(made.source(model, "bin")),
     }
     for name, script in LAYOUTS.items():
-        turns[name] = lambda script=script: other_layout(script)
+        turns[name] = partial(other_layout, script)
     for name, library in EXPORTS.items():
-        turns[name] = lambda library=library: peak(made.exported(model, library))
+        turns[name] = partial(exported, library)
     case = bench.race(
         model,
         "MB",

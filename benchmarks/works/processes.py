@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.bench import Bench
 from benchmarks.contestant import Process
+from benchmarks.peers import DEPLOYED, REFERENCE
 from benchmarks.results import Case
 from benchmarks.turns import Turn
 from zoo.runtime import read_processor
@@ -31,18 +32,22 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
     half = str(max(1, (processor.cores if processor else 2) // 2))
 
     def together(processes: list[Process]) -> Turn:
+        def busy(process: Process) -> float:
+            return process.do("images", given, shortest=SECONDS)
+
         def turn() -> float:
             with ThreadPoolExecutor(len(processes)) as pool:
-                each = list(pool.map(lambda p: p.do("images", given, shortest=SECONDS), processes))
-            return 1 / sum(BATCH / seconds for seconds in each)
+                each: list[float] = list(pool.map(busy, processes))
+            return 1.0 / sum(BATCH / seconds for seconds in each)
 
         return turn
 
     turns: dict[str, Turn] = {}
-    for name, module, options in (
-        ("zoo, eager", "zoo_eager", {"folder": str(made.native(model))}),
-        ("open_clip, eager", "torch_model", {"folder": str(made.source(model))}),
+    for name, module, folder in (
+        (DEPLOYED, "zoo_deployed", made.exported(model, "inference")),
+        (REFERENCE, "torch_model", made.source(model)),
     ):
+        options = {"folder": str(folder)}
         one = bench.start(module, **options)
         two = [
             bench.start(module, environment={"OMP_NUM_THREADS": half}, **options) for _ in range(2)
@@ -54,6 +59,6 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         "images/s",
         turns,
         ours={name for name in turns if name.startswith("zoo")},
-        baseline="open_clip, eager, 1 process",
+        baseline=f"{REFERENCE}, 1 process",
         rounds=3,
     )

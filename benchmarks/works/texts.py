@@ -35,7 +35,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             turns(contestants, "texts", given, BATCH),
             ours=OURS,
             baseline=REFERENCE,
-            rounds=5,
+            rounds=3,
             limits=product_limits(contestants),
             amount=text_gflop(spec, length),
             against=f"length, {model}",
@@ -44,7 +44,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         if length == CHECKED:
             source = str(bench.checkpoints.source(model))
             with bench.start("torch_model", folder=source, precision="float64") as exact:
-                measure_errors(case, contestants, exact, "texts", given)
+                measure_errors(case, contestants, exact, "texts", given, axis=1)
         yield case
 
 

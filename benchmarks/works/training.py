@@ -48,7 +48,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             ours={"zoo"},
             baseline="open_clip",
             targets=[Target(ours="zoo", over=["open_clip"], at_least=AT_LEAST)],
-            rounds=5,
+            rounds=3,
             limits=product_limits(
                 {"zoo, eager": processes["zoo"], REFERENCE: processes["open_clip"]}
             ),

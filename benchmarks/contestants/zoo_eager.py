@@ -14,6 +14,8 @@ from zoo.speed.product import product
 
 def prepare(folder: str) -> Works:
     paddle = import_paddle()
+    from zoo.models.text import TextTower
+
     model, _, _ = zoo.load(folder)
 
     def images(pixels: Any) -> Any:
@@ -24,12 +26,17 @@ def prepare(folder: str) -> Works:
         with paddle.no_grad():
             return model.encode_text(tokens).numpy()
 
+    def uncut(tokens: Any) -> Any:
+        with paddle.no_grad():
+            return TextTower.forward(model, paddle.to_tensor(tokens)).numpy()
+
     def classifier(words: Any) -> Any:
         return np.asarray(model.build_zero_shot_classifier(words["names"], words["templates"]))
 
     return {
         "images": images,
         "texts": texts,
+        "texts uncut": uncut,
         "classifier": classifier,
         "product": product(),
     }

@@ -22,6 +22,7 @@ NAMES = (
     "texts",
     "memory",
     "processes",
+    "steps",
 )
 
 

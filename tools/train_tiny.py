@@ -155,7 +155,8 @@ def save_zero_shot(
     folder: Path, pictures: np.ndarray, labels: np.ndarray, held: np.ndarray
 ) -> float:
     """Writes what open_clip makes of the held-out pictures; returns its top-1 accuracy."""
-    reference = load(ModelRequest(folder=str(folder), dtype="keep"))
+    request = ModelRequest(folder=str(folder), dtype="keep")
+    reference = load(request)
     images = (reference.preprocess(Image.fromarray(picture)) for picture in pictures[held])
     answers = classify(reference, images, classes=CLASSES, templates=TEMPLATES)
     correct = int((answers["predictions"] == labels[held]).sum())
@@ -175,7 +176,7 @@ def save_zero_shot(
             "seed": SEED,
             "indices": held.tolist(),
         },
-        "environment": environment(reference),
+        "environment": environment(request, reference),
     }
     write_json(folder / "zero_shot.json", facts)
     return correct / len(held)

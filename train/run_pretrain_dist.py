@@ -12,6 +12,7 @@ import os
 import sys
 from argparse import Namespace
 from pathlib import Path
+from types import ModuleType
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # the project's root, not this folder
 
@@ -19,6 +20,7 @@ from train import job
 from train.arguments import parse
 from train.topology import find_topology
 from zoo.cli.output import Output
+from zoo.errors import UsageError
 from zoo.runtime import import_paddle
 from zoo.talk import Silence
 
@@ -31,7 +33,7 @@ def main(argv: list[str]) -> int:
         paddle = import_paddle()  # which sets signals of its own
         with job.one_failure(topology, Path(arguments.output_dir)):
             if arguments.device:
-                paddle.set_device(arguments.device)
+                _choose(paddle, arguments.device)
             from train import processes
             from train.loop import train
 
@@ -41,6 +43,13 @@ def main(argv: list[str]) -> int:
             train(arguments, topology, ["train/run_pretrain_dist.py", *argv], talk)
             processes.finish(topology)
     return outcome.code
+
+
+def _choose(paddle: ModuleType, device: str) -> None:
+    try:
+        paddle.set_device(device)
+    except ValueError as error:
+        raise UsageError(f"Paddle has no device {device}: {error}") from None
 
 
 if __name__ == "__main__":

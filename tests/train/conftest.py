@@ -107,8 +107,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def small(spec: CLIPSpec, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def small(spec: CLIPSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zoo folder of a model that takes CLIP's tokens."""
     import_paddle()
     from train.folder import write_model
@@ -117,8 +117,9 @@ def small(spec: CLIPSpec, tmp_path: Path) -> Path:
 
     whole = replace(spec, text=replace(spec.text, vocab_size=49408, context_length=77))
     weights = {n: p.numpy() for n, p in initialize(CLIP(whole), 3).named_parameters()}
-    write_model(tmp_path / "small", whole, weights, "small", ["test"])
-    return tmp_path / "small"
+    folder = tmp_path_factory.mktemp("model") / "small"
+    write_model(folder, whole, weights, "small", ["test"])
+    return folder
 
 
 @pytest.fixture

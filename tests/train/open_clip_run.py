@@ -1,7 +1,9 @@
-"""open_clip's side of test_against_open_clip.py: its model, loss, AdamW, schedule and clipping.
+"""open_clip's side: its model, loss, AdamW, schedule and clipping, on batches that are given.
 
-open_clip_run.py FOLDER     reads recipe.json, batches.safetensors and weights.safetensors,
-                            writes float32.npy and float64.npy, the loss of every step
+open_clip_run.py FOLDER DTYPE...   reads recipe.json, config.json, batches.safetensors and
+                                   weights.safetensors; for each of float32 and float64 it writes
+                                   DTYPE.npy, the loss of every step, and in DTYPE/ what it has
+                                   trained, with its zero-shot accuracy on the held-out digits
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from tools.train_tiny import CONFIG
+from tools.train_tiny import digits, new_model, save_model, save_zero_shot, split
 from zoo.convert.plan import make_plan
 from zoo.convert.tables import OPEN_CLIP, rows_for
 from zoo.spec import native
@@ -23,7 +25,7 @@ from zoo.verify.reference.libraries import open_clip, torch
 
 def start(folder: Path) -> open_clip.CLIP:
     """open_clip's model with the native weights."""
-    model = open_clip.CLIP(**CONFIG)
+    model = new_model()
     spec = native.read(folder / "config.json")
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     plan = make_plan(
@@ -43,7 +45,8 @@ def start(folder: Path) -> open_clip.CLIP:
     return model.train()
 
 
-def losses(folder: Path, dtype: torch.dtype) -> list[float]:
+def train(folder: Path, dtype: torch.dtype) -> tuple[open_clip.CLIP, list[float]]:
+    """The model after all batches, and the loss of each."""
     recipe = json.loads((folder / "recipe.json").read_text())
     data = {name: torch.tensor(a) for name, a in load_file(folder / "batches.safetensors").items()}
     model = start(folder).to(dtype)
@@ -74,7 +77,7 @@ def losses(folder: Path, dtype: torch.dtype) -> list[float]:
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         curve.append(loss.item())
-    return curve
+    return model, curve
 
 
 if __name__ == "__main__":
@@ -82,5 +85,9 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     where = Path(sys.argv[1])
-    for name in ("float32", "float64"):
-        np.save(where / f"{name}.npy", np.array(losses(where, getattr(torch, name))))
+    pictures, labels = digits()
+    for name in sys.argv[2:]:
+        trained, curve = train(where, getattr(torch, name))
+        np.save(where / f"{name}.npy", np.array(curve))
+        save_model(trained.float(), where / name)
+        save_zero_shot(where / name, pictures, labels, split(len(labels))[1])

@@ -46,6 +46,7 @@ from zoo.talk import Silence
 
 ROOT = Path(__file__).parents[2]
 BATCH = 32
+PRECISIONS = ("float32", "float64")
 RECIPE = {
     "learning_rate": 5e-4,
     "weight_decay": 0.2,
@@ -108,13 +109,13 @@ def curves(tmp_path: Path, alone: Topology) -> Callable[[CLIP, int], dict[str, n
         (tmp_path / "config.json").write_text(json.dumps(native.dump(model.spec)))
         (tmp_path / "recipe.json").write_text(json.dumps(RECIPE | {"warmup": warmup}))
         subprocess.run(
-            [sys.executable, Path(__file__).with_name("open_clip_run.py"), tmp_path],
+            [sys.executable, Path(__file__).with_name("open_clip_run.py"), tmp_path, *PRECISIONS],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             check=True,
             timeout=900,
         )
-        theirs = {name: np.load(tmp_path / f"{name}.npy") for name in ("float32", "float64")}
+        theirs = {name: np.load(tmp_path / f"{name}.npy") for name in PRECISIONS}
         found = theirs | {"ours": np.array(ours(model, data, warmup, alone))}
         np.save(tmp_path / "ours.npy", found["ours"])
         points = {name: list(enumerate(map(float, curve))) for name, curve in found.items()}

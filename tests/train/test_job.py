@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from zoo.runtime import import_paddle
 
 pytestmark = [pytest.mark.paddle, pytest.mark.distributed]
-import_paddle()
+paddle = import_paddle()
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Log = Callable[[Path], list[dict[str, Any]]]
@@ -113,6 +113,16 @@ def test_a_rank_that_is_killed_ends_the_job_with_a_word(words: list[str], tmp_pa
     assert word in log or "SIGABRT" in log
     newest = max(output.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
     assert load_file(newest / "model" / "model.safetensors")
+
+
+@pytest.mark.parametrize("device", ["gpu", "toaster"])
+def test_a_device_that_is_not_there_is_refused(
+    run_script: Run, words: list[str], device: str
+) -> None:
+    if device == "gpu" and paddle.is_compiled_with_cuda():
+        pytest.skip("this Paddle knows GPUs")
+    done = run_script(*words, "--device", device)
+    assert (done.returncode, f"Paddle has no device {device}" in done.stderr) == (2, True)
 
 
 def _wait_for(happens: Callable[[], bool], seconds: float = 120) -> None:

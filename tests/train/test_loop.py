@@ -62,7 +62,7 @@ def events(folder: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_run_leaves_a_log_a_plot_and_a_checkpoint(
-    run: Callable[..., Path], read_log: Log, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., Path], small: Path, read_log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = run("--warmup_steps", 2, "--ema_decay", 0.5)
     log = read_log(output)
@@ -71,7 +71,7 @@ def test_a_run_leaves_a_log_a_plot_and_a_checkpoint(
     assert all(entry["gradient_norm"] > 0 and entry["bad_samples"] == 0 for entry in log)
     assert (output / "loss.svg").read_text().startswith("<svg")
     told = capsys.readouterr().err
-    assert told.splitlines()[0].endswith("weights of " + str(output.parent / "small"))
+    assert told.splitlines()[0].endswith(f"weights of {small}")
     assert "step 4/4  loss " in told
     kept = {path.name for path in (output / "checkpoint-4").iterdir()}
     assert kept == {"model", "ema", "optimizer.safetensors", "state.json"}

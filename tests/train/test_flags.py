@@ -1,0 +1,405 @@
+"""Every flag is seen to do something, and exactly that.
+
+An observer makes a table of what can be seen; a flag's entry says which of it the flag changes. A
+flag without an entry fails, and so does an entry whose flag changes less or more. What the changes
+have to be, the other tests of this folder say.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import multiprocessing
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.runtime import import_paddle
+
+pytestmark = pytest.mark.paddle
+paddle = import_paddle()
+
+from train import loop, report  # noqa: E402
+from train.arguments import parse  # noqa: E402
+from train.data.find import find_data  # noqa: E402
+from train.data.samples import Inputs  # noqa: E402
+from train.flags import REFUSED, Arguments  # noqa: E402
+from train.groups import parameter_groups  # noqa: E402
+from train.loss import ContrastiveLoss  # noqa: E402
+from train.optimizer import Optimizer  # noqa: E402
+from train.plan import make_plan  # noqa: E402
+from train.start import build, describe, find_start  # noqa: E402
+from train.topology import Topology, find_topology  # noqa: E402
+from zoo.errors import UsageError  # noqa: E402
+from zoo.inputs.preprocess import Preprocess  # noqa: E402
+from zoo.inputs.tokenizer import Tokenizer  # noqa: E402
+from zoo.models.clip import CLIP  # noqa: E402
+from zoo.models.initialize import initialize  # noqa: E402
+from zoo.spec import CLIPSpec  # noqa: E402
+from zoo.talk import Silence  # noqa: E402
+
+VISUAL = {"visual.conv1.weight", "visual.ln_pre.bias", "visual.ln_post.bias"}
+TEXT = {"token_embedding.weight", "transformer.resblocks.0.ln_1.bias", "ln_final.bias"}
+MATRICES = {"visual.conv1.weight", "token_embedding.weight"}
+ALONE = Topology(rank=0, data=1, sharding=1)
+Seen = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What observers use."""
+
+    base: list[str]  # a command line that trains the small model for four steps
+    pictures: Path
+    spec: CLIPSpec
+    batch: tuple[np.ndarray, np.ndarray]
+    place: Path
+
+    def arguments(self, words: list[str]) -> Arguments:
+        return parse([*self.base, *words])
+
+
+def starts(world: World, words: list[str]) -> Seen:
+    arguments = world.arguments(words)
+    start = find_start(arguments, Silence())
+    model = build(start, arguments)
+    weights = dict(model.named_parameters())
+    return {
+        "shape": start.spec,
+        "weights": [float(p.abs().sum()) for p in weights.values()],
+        "trained": [name for name, p in weights.items() if not p.stop_gradient],
+        "recomputing": (model.transformer.recompute, model.visual.transformer.recompute),
+        "first line": describe(start, arguments),
+    }
+
+
+def finds(world: World, words: list[str]) -> Seen:
+    found = find_data(world.arguments(words))
+    return {"kind": type(found)} | {f.name: getattr(found, f.name) for f in fields(found)}
+
+
+def plans(world: World, words: list[str]) -> Seen:
+    return asdict(make_plan(world.arguments(words), ALONE, samples=40))
+
+
+def plans_a_stream(world: World, words: list[str]) -> Seen:
+    return asdict(make_plan(world.arguments(words), ALONE, samples=None))
+
+
+def shares_out(world: World, words: list[str]) -> Seen:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PADDLE_TRAINERS_NUM", "4")
+        return asdict(find_topology(world.arguments(words)))
+
+
+def steps(world: World, words: list[str]) -> Seen:
+    """Which weights two steps of the optimizer move elsewhere, by gradients that are given."""
+    arguments = world.arguments(words)
+    model = initialize(CLIP(world.spec), 3)
+    optimizer = Optimizer(parameter_groups(model, arguments), arguments, ALONE)
+    for step in range(2):
+        random = np.random.default_rng(step)
+        for _, parameter in sorted(optimizer.parameters.items()):
+            gradient = random.normal(0, 1, parameter.shape).astype(np.float32)
+            parameter.grad = paddle.to_tensor(gradient)
+        optimizer.clip(arguments.max_grad_norm)
+        optimizer.step(arguments.learning_rate)
+    weights = {name: p.numpy() for name, p in model.named_parameters()}
+    return {name: weights[name] for name in ("logit_scale", *VISUAL, *TEXT)}
+
+
+def loads(world: World, words: list[str]) -> Seen:
+    arguments = world.arguments(words)
+    start = find_start(arguments, Silence())
+    data = find_data(arguments)
+    plan = make_plan(arguments, ALONE, samples=40)
+    run = SimpleNamespace(arguments=arguments, topology=ALONE, plan=plan)
+    inputs = Inputs(
+        preprocess=Preprocess(start.spec.preprocess), tokenizer=Tokenizer(9), seed=arguments.seed
+    )
+    batches, _ = loop._batches(run, data, inputs)
+    pixels, tokens, _ = next(batches)
+    return {
+        "processes": len(multiprocessing.active_children()),
+        "pixels": pixels.tolist(),
+        "tokens": tokens.tolist(),
+    }
+
+
+def loses(world: World, words: list[str]) -> Seen:
+    """What a loss of two ranks is, or why there is none."""
+    arguments = world.arguments(words)
+    try:
+        loss = ContrastiveLoss(
+            topology=Topology(rank=0, data=2, sharding=1),
+            local_loss=arguments.local_loss,
+            gather_with_grad=arguments.gather_with_grad,
+        )
+    except UsageError as error:
+        return {"refused": str(error), "loss": None}
+    return {"refused": None, "loss": (loss.local_loss, loss.gather_with_grad)}
+
+
+def runs(world: World, words: list[str]) -> Seen:
+    """A whole run: its files, its log, what it tells."""
+    output = world.place / f"run{len(list(world.place.iterdir()))}"
+    arguments = parse([*world.base, "--output_dir", str(output), *words])
+    lines: list[str] = []
+    batches: list[int] = []
+    evaluate = loop.evaluate
+
+    def evaluated(*args: Any, **options: Any) -> dict[str, float]:
+        batches.append(options["batch"])
+        return evaluate(*args, **options)
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> None:
+            lines.append(text)
+
+        def flush(self) -> None:
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "evaluate", evaluated)
+        patch.setattr(report.sys, "stderr", Terminal())
+        loop.train(arguments, ALONE, words, Silence())
+    output = Path(arguments.output_dir)
+    entries = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    files = [path.relative_to(output).as_posix() for path in output.rglob("*")]
+    return {
+        "checkpoints": sorted(name for name in files if "/" not in name and "checkp" in name),
+        "averages": [name for name in files if name.endswith("/ema")],
+        "written for": {name.split(".")[0] for name in files if name.startswith("runs/")},
+        "logged": [entry["step"] for entry in entries if "loss" in entry],
+        "evaluated": [entry["step"] for entry in entries if entry.get("event") == "zero-shot"],
+        "label": [entry["label"] for entry in entries if "label" in entry],
+        "batches": batches,
+        "redrawn": any("\r" in line for line in lines),
+        "elsewhere": arguments.logging_dir and len(list(Path(arguments.logging_dir).iterdir())),
+        "begun at": next((entry["step"] for entry in entries if "loss" in entry), None),
+    }
+
+
+Observer = Callable[[World, list[str]], Seen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """``given`` is a value that is not the default; ``beside`` are words that it needs."""
+
+    by: Observer
+    given: str
+    changes: set[str]
+    beside: str = ""
+
+
+SCALE = {"logit_scale"}
+ALL = VISUAL | TEXT | SCALE
+TOPS = {"visual.ln_post.bias", "ln_final.bias"}  # which lie below no layer
+EVALUATED = "--classification_eval {pictures}/eval"
+DRAWN = "--pretrained false"
+EPOCHS = "--max_steps -1"
+
+ENTRIES: dict[str, Entry] = {
+    "model": Entry(
+        by=starts, given="tiny-digits", changes={"shape", "weights", "first line", "trained"}
+    ),
+    "pretrained": Entry(by=starts, given="false", changes={"weights", "first line"}),
+    "context_length": Entry(by=starts, given="20", changes={"shape", "weights"}),
+    "lock_image": Entry(by=starts, given="True", changes={"trained"}),
+    "lock_text": Entry(by=starts, given="True", changes={"trained"}),
+    "seed": Entry(by=starts, given="7", changes={"weights", "first line"}, beside=DRAWN),
+    "recompute": Entry(by=starts, given="True", changes={"recomputing"}),
+    "task_name": Entry(by=finds, given="{pictures}/few.csv", changes={"paths", "captions"}),
+    "train_annotations": Entry(
+        by=finds, given="{pictures}/few.json", changes={"paths", "captions"}
+    ),
+    "image_root": Entry(by=finds, given="elsewhere", changes={"paths"}),
+    "csv_img_key": Entry(
+        by=finds, given="other", changes={"paths"}, beside="--task_name {pictures}/few.csv"
+    ),
+    "csv_caption_key": Entry(
+        by=finds, given="other", changes={"captions"}, beside="--task_name {pictures}/few.csv"
+    ),
+    "csv_separator": Entry(
+        by=finds,
+        given=",",
+        changes={"paths", "captions"},
+        beside="--task_name {pictures}/commas.csv --csv_img_key a --csv_caption_key b",
+    ),
+    "dataset_resampled": Entry(
+        by=finds, given="True", changes={"resampled"}, beside="--task_name {pictures}/0.tar"
+    ),
+    "dataloader_num_workers": Entry(by=loads, given="2", changes={"processes"}),
+    "per_device_train_batch_size": Entry(
+        by=plans, given="4", changes={"batch", "per_epoch", "lines"}
+    ),
+    "gradient_accumulation_steps": Entry(
+        by=plans, given="2", changes={"batch", "per_epoch", "lines"}
+    ),
+    "num_train_epochs": Entry(by=plans, given="2", changes={"steps", "lines"}, beside=EPOCHS),
+    "max_steps": Entry(by=plans, given="7", changes={"steps", "lines"}),
+    "warmup_steps": Entry(by=plans, given="2", changes={"warmup"}),
+    "warmup_ratio": Entry(by=plans, given="0.5", changes={"warmup"}),
+    "train_num_samples": Entry(by=plans_a_stream, given="16", changes={"per_epoch", "lines"}),
+    "sharding": Entry(by=shares_out, given="stage1", changes={"data", "sharding"}),
+    "tensor_parallel_degree": Entry(by=shares_out, given="2", changes={"data", "tensor"}),
+    "sharding_parallel_degree": Entry(by=shares_out, given="2", changes={"data", "sharding"}),
+    "local_loss": Entry(by=loses, given="True", changes={"refused", "loss"}),
+    "gather_with_grad": Entry(by=loses, given="True", changes={"loss"}),
+    "optimizer": Entry(by=steps, given="lamb", changes=MATRICES, beside="--weight_decay 0.1"),
+    "learning_rate": Entry(by=steps, given="1e-2", changes=ALL),
+    "visual_lr": Entry(by=steps, given="1e-2", changes=VISUAL),
+    "text_lr": Entry(by=steps, given="1e-2", changes=TEXT),
+    "weight_decay": Entry(by=steps, given="0.5", changes=MATRICES),
+    "visual_wd": Entry(by=steps, given="0.5", changes={"visual.conv1.weight"}),
+    "text_wd": Entry(by=steps, given="0.5", changes={"token_embedding.weight"}),
+    "layer_decay": Entry(by=steps, given="0.5", changes=ALL - SCALE - TOPS),
+    "visual_ld": Entry(
+        by=steps, given="0.5", changes={"visual.conv1.weight", "visual.ln_pre.bias"}
+    ),
+    "text_ld": Entry(
+        by=steps,
+        given="0.5",
+        changes={"token_embedding.weight", "transformer.resblocks.0.ln_1.bias"},
+    ),
+    "adam_beta1": Entry(by=steps, given="0.5", changes=ALL),
+    "adam_beta2": Entry(by=steps, given="0.9", changes=ALL),
+    "adam_epsilon": Entry(by=steps, given="1e-2", changes=ALL),
+    "max_grad_norm": Entry(by=steps, given="1e-3", changes=ALL),
+    "ema_decay": Entry(by=runs, given="0.5", changes={"averages"}),
+    "classification_eval": Entry(
+        by=runs, given="{pictures}/eval", changes={"evaluated", "batches"}
+    ),
+    "pretrained_text_model": Entry(by=runs, given="mine", changes={"label"}, beside=EVALUATED),
+    "per_device_eval_batch_size": Entry(by=runs, given="4", changes={"batches"}, beside=EVALUATED),
+    "evaluation_strategy": Entry(
+        by=runs, given="steps", changes={"evaluated", "batches"}, beside=EVALUATED
+    ),
+    "eval_steps": Entry(
+        by=runs,
+        given="3",
+        changes={"evaluated", "batches"},
+        beside=f"{EVALUATED} --evaluation_strategy steps",
+    ),
+    "do_train": Entry(
+        by=runs, given="False", changes={"checkpoints", "logged", "redrawn", "begun at"}
+    ),
+    "save_steps": Entry(by=runs, given="3", changes={"checkpoints"}),
+    "save_strategy": Entry(by=runs, given="no", changes={"checkpoints"}, beside="--save_steps 3"),
+    "save_total_limit": Entry(by=runs, given="1", changes={"checkpoints"}, beside="--save_steps 3"),
+    "logging_steps": Entry(by=runs, given="2", changes={"logged", "begun at"}),
+    "logging_first_step": Entry(
+        by=runs, given="True", changes={"logged", "begun at"}, beside="--logging_steps 3"
+    ),
+    "logging_dir": Entry(
+        by=runs,
+        given="{place}/board",
+        changes={"elsewhere", "written for"},
+        beside="--tensorboard True",
+    ),
+    "tensorboard": Entry(by=runs, given="True", changes={"written for"}),
+    "report_to": Entry(by=runs, given="tensorboard", changes={"written for"}),
+    "disable_tqdm": Entry(by=runs, given="True", changes={"redrawn"}),
+}
+# What a table can't show, these tests do.
+SEEN_BY = {
+    "device": "test_job.test_a_device_that_is_not_there_is_refused",
+    "output_dir": "test_loop.test_a_resumed_run_is_equal_to_the_bit",
+    "overwrite_output_dir": "test_loop.test_an_output_with_checkpoints_is_not_written_over",
+    "resume_from_checkpoint": "test_loop.test_a_resumed_run_is_equal_to_the_bit",
+}
+
+
+def test_every_flag_has_an_entry_and_no_entry_lacks_its_flag() -> None:
+    named = [*ENTRIES, *SEEN_BY]
+    assert sorted(named) == sorted(entry.name for entry in fields(Arguments))
+    assert not set(named) & REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", SEEN_BY)
+def test_what_is_seen_elsewhere_is(name: str) -> None:
+    module, _, test = SEEN_BY[name].partition(".")
+    (found,) = (
+        node
+        for node in ast.parse(Path(__file__).with_name(f"{module}.py").read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name == test
+    )
+    assert name in ast.unparse(found) or name == "output_dir"
+
+
+@pytest.fixture(scope="module")
+def world(
+    small: Path,
+    pictures: Path,
+    spec: CLIPSpec,
+    batch: tuple[np.ndarray, np.ndarray],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> World:
+    entries = json.loads((pictures / "train.json").read_text())[:9]
+    (pictures / "few.json").write_text(json.dumps(entries))
+    rows = "".join(f"{e['image']}\t{e['caption']}\t{e['image_id']}.jpg\n" for e in entries)
+    (pictures / "few.csv").write_text(f"filepath\ttitle\tother\n{rows}")
+    (pictures / "commas.csv").write_text("a,b,\ta\tb\n1,2,\t3\t4\n")
+    (pictures / "0.tar").touch()
+    base = f"""--model {small} --task_name {pictures}/train.json --image_root {pictures}/images
+        --output_dir unused --per_device_train_batch_size 8 --learning_rate 1e-3 --max_steps 4
+        --logging_steps 1 --max_grad_norm 0""".split()
+    return World(
+        base=base, pictures=pictures, spec=spec, batch=batch, place=tmp_path_factory.mktemp("runs")
+    )
+
+
+@pytest.fixture(scope="module")
+def without() -> dict[tuple[Observer, str], Seen]:
+    """What observers saw without a flag."""
+    return {}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_flag_changes_what_it_should_and_nothing_else(
+    world: World, name: str, without: dict[tuple[Observer, str], Seen]
+) -> None:
+    entry = ENTRIES[name]
+    beside, given = (
+        words.format(pictures=world.pictures, place=world.place).split()
+        for words in (entry.beside, entry.given)
+    )
+    key = (entry.by, entry.beside)
+    if key not in without:
+        without[key] = entry.by(world, beside)
+    found = entry.by(world, [*beside, f"--{name}", *given])
+    changed = {part for part in found if not same(found[part], without[key][part])}
+    assert changed == entry.changes
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, or weights that differ by rounding: the steps here are 1e-3 long."""
+    if isinstance(one, np.ndarray):
+        return np.allclose(one, other, rtol=0, atol=1e-7)
+    return bool(one == other)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in fields(Arguments)])
+def test_the_help_says_a_neutral_default(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The default given by hand is the command line without it, and the help names it."""
+    (default,) = (entry.default for entry in fields(Arguments) if entry.name == name)
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    shown = " ".join(capsys.readouterr().out.partition("options:")[2].split())
+    (start,) = (found.start() for found in re.finditer(rf" --{name} [A-Z{{[]", shown))
+    text = re.split(r" --(?=\w+ [A-Z{[])", shown[start + 1 :])[0]
+    assert "default: None" not in text
+    if default not in (None, ""):
+        needed = ["--model", "m", "--output_dir", "o"]
+        assert parse([*needed, f"--{name}", str(default)]) == parse(needed)
+        assert text.endswith(f"(default: {default!r})")

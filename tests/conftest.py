@@ -42,6 +42,15 @@ def zoo_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture
+def shared_programs(zoo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The cache's programs are every test's: written once, and named by all they depend on."""
+    shared = tmp_path_factory.getbasetemp() / "shared-programs"
+    shared.mkdir(exist_ok=True)
+    zoo_home.mkdir()
+    (zoo_home / "programs").symlink_to(shared)
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Path:
     """The folder of the bundled checkpoint, as open_clip saved it."""

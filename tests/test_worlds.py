@@ -14,7 +14,7 @@ PADDLE = {"paddle", "paddlenlp"}
 TORCH = {"torch", "torchvision", "open_clip", "transformers"}
 PADDLES_OWN = (
     *("verify/subject.py", "verify/predict.py", "verify/encode.py"),
-    *("deploy/write.py", "deploy/predictor.py"),
+    *("deploy/write.py", "deploy/predictor.py", "deploy/encoder.py"),
 )
 MODULES = sorted((ROOT / "zoo").rglob("*.py"))
 OUTSIDE = sorted(

@@ -23,7 +23,7 @@ from zoo.manifest import registry
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Silence, Talk
 from zoo.verify.evaluation import key
-from zoo.verify.journal import journal_folder
+from zoo.verify.journal import journal_folder, read_timing
 from zoo.verify.outcome import Outcome
 from zoo.verify.predict import Gather, environment, predict
 from zoo.verify.request import EvaluateRequest
@@ -194,6 +194,7 @@ def _write(
         "figures": outcome.figures,
         "bounds": outcome.bounds,
         "environment": environment(),
+        "path": read_timing(journal)["path"],
     }
     write_atomic(output / RESULT, pretty_json(document))
     top1, top5 = outcome.figures["top-1"], outcome.figures["top-5"]

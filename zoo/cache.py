@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+MODELS = "models"  # converted
+PROGRAMS = "programs"  # towers for Paddle Inference, a folder for each checkpoint
+KINDS = ("classifiers", "captions", "zero-shot", "retrieval")  # what evaluations keep
+
 
 def home() -> Path:
     """The cache's folder; it need not exist."""
@@ -13,17 +17,28 @@ def home() -> Path:
 
 def model_folder(model: str, source_digest: str, dtype: str) -> Path:
     """Where a converted model lies: it can't be mistaken for one of other weights or type."""
-    return home() / "models" / model / f"{source_digest[:12]}-{dtype}"
+    return home() / MODELS / model / f"{source_digest[:12]}-{dtype}"
 
 
 def converted(model: str) -> list[Path]:
     """The converted checkpoints of a model, newest first."""
-    folders = (home() / "models" / model).glob("*/provenance.json")
+    folders = (home() / MODELS / model).glob("*/provenance.json")
     ordered = sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return [path.parent for path in ordered if not path.parent.name.startswith(".")]
 
 
 def all_converted() -> list[Path]:
     """Every converted checkpoint in the cache, in the order of their paths."""
-    found = sorted((home() / "models").glob("**/provenance.json"))
+    found = sorted((home() / MODELS).glob("**/provenance.json"))
     return [path.parent for path in found if not path.parent.name.startswith(".")]
+
+
+def all_programs() -> list[Path]:
+    """Every folder of programs in the cache, in the order of their paths."""
+    found = sorted((home() / PROGRAMS).glob("**/inference.json"))
+    return [path.parent for path in found if not path.parent.name.startswith(".")]
+
+
+def kept_by_evaluations() -> list[Path]:
+    """The folders of the kinds that are there."""
+    return [home() / kind for kind in KINDS if (home() / kind).is_dir()]

@@ -201,7 +201,7 @@ def test_nothing_outside_the_cache_is_removed(
     assert cli.main(["cache", "rm", "linked"]) == 6
     assert cli.main(["cache", "rm", "--leftovers"]) == 0
     assert len(list(outside.iterdir())) == 2
-    assert "PATH: this is no converted model in the cache" in capsys.readouterr().err
+    assert "PATH: this is nothing that is in the cache" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -237,3 +237,31 @@ def test_sizes(nbytes: int, text: str) -> None:
     from zoo.cli.cache import _size
 
     assert _size(nbytes) == text
+
+
+def made(home: Path) -> dict[str, int]:
+    """Programs of a model and what evaluations keep; sizes in bytes, by their names."""
+    sizes = {f"programs/{B32}/0123456789ab": 30, "programs/my/model/ab": 5, "classifiers": 7}
+    for name, size in sizes.items():
+        (home / name).mkdir(parents=True)
+        file = "x.npy" if name == "classifiers" else "inference.json"
+        (home / name / file).write_bytes(bytes(size))
+    return sizes
+
+
+def test_what_was_made_is_listed_and_removed(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    converted(models / B32 / FLOAT16, dtype="float16")
+    sizes, home = made(models.parent), models.parent
+    assert cli.main(["cache", "ls", "--json"]) == 0
+    listing = json.loads(capsys.readouterr().out)
+    assert {e["path"]: e["bytes"] for e in listing["made"]} == {
+        str(home / name): size for name, size in sizes.items()
+    }
+    assert cli.main(["cache", "ls"]) == 0
+    assert "classifiers, 7 B" in capsys.readouterr().out
+    assert cli.main(["cache", "rm", "classifiers", "programs/my/model/ab"]) == 0
+    assert not (home / "classifiers").exists() and not (home / "programs/my/model/ab").exists()
+    assert cli.main(["cache", "rm", B32]) == 0, "a model is its conversions and its programs"
+    assert not list(home.glob(f"*/{B32}/*"))

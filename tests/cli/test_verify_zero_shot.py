@@ -7,12 +7,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from zoo.imagesets.bundled import held_out_digits
+from zoo.talk import Silence
 from zoo.verify import evidence
 
-pytestmark = pytest.mark.paddle
+pytestmark = [pytest.mark.paddle, pytest.mark.usefixtures("shared_programs")]
 Run = Callable[..., object]
 
 
@@ -53,6 +56,29 @@ def test_as_typed_it_does_something_true(run_zoo: Run) -> None:
     assert figures["same prediction"] == figures["images"] == 397  # type: ignore[index]
     assert figures["top-1"] == figures["top-1 of open_clip"]  # type: ignore[index]
     assert json.loads(ran.stdout)["results"][0]["status"] == "parity", "nothing is claimed of it"  # type: ignore[attr-defined]
+    assert figures["programs"]["parity"] == "pass"  # type: ignore[index]
+    assert figures["path"]["image"].startswith("Paddle Inference")  # type: ignore[index]
+
+
+def test_wrong_programs_are_no_evidence(
+    converted_once: Path, tmp_path: Path, run_zoo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place where the right ones are looked for."""
+    from zoo.deploy import cached
+
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "another"))
+    other = shutil.copytree(converted_once, tmp_path / "other")
+    tensors = load_file(other / "model.safetensors")
+    tensors["visual.ln_post.weight"] *= np.float32(1 + 4e-6)
+    save_file(tensors, other / "model.safetensors", metadata={"format": "np"})
+    write = cached.write_programs
+    monkeypatch.setattr(cached, "write_programs", lambda _, out, talk: write(other, out, talk))
+    checkpoint = shutil.copytree(converted_once, tmp_path / "checkpoint")
+    cached.programs_for(checkpoint, Silence())
+    ran = run_zoo("verify", checkpoint, "--zero-shot")
+    rung = evidence.read(checkpoint / "evidence.json").rungs[-1]
+    assert (ran.code, rung.status) == (3, "fail")  # type: ignore[attr-defined]
+    assert "Paddle Inference computes something else: visual.features" in str(rung.reason)
 
 
 def test_two_runs_leave_the_same_evidence(run_zoo: Run, zoo_home: Path) -> None:

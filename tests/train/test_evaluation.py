@@ -13,7 +13,7 @@ from zoo import data
 from zoo.imagesets.bundled import held_out_digits
 from zoo.runtime import import_paddle
 
-pytestmark = pytest.mark.paddle
+pytestmark = [pytest.mark.paddle, pytest.mark.usefixtures("shared_programs")]
 import_paddle()
 
 SCRIPT = Path(__file__).parents[2] / "train" / "run_zero_shot_eval.py"

@@ -21,7 +21,7 @@ from zoo.verify.journal import TIMING, journal_folder, read_rows
 from zoo.verify.request import EncodeRequest
 from zoo.verify.retrieval import TEXTS, Features
 
-pytestmark = pytest.mark.paddle
+pytestmark = [pytest.mark.paddle, pytest.mark.usefixtures("shared_programs")]
 LISTING = "coco_karpathy_test.json"
 COUNT = 3 * BATCH + 4
 

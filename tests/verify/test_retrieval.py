@@ -48,12 +48,16 @@ def test_recall_is_a_plain_count(rows: int, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.paddle
+@pytest.mark.usefixtures("shared_programs")
 def test_the_command_equals_plain_numpy(
     run_zoo: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import zoo
+    from zoo.convert.bundled import bundled_checkpoint
+    from zoo.deploy.encoder import open_encoder
     from zoo.imagesets.bundled import held_out_digits
     from zoo.inputs.images import open_image
+    from zoo.talk import Silence
 
     monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
     digits = held_out_digits()
@@ -70,11 +74,12 @@ def test_the_command_equals_plain_numpy(
     assert ran.code == 0, ran.stderr  # type: ignore[attr-defined]
     rung = json.loads(ran.stdout)["results"][0]["evidence"]["rungs"][-1]  # type: ignore[attr-defined]
 
-    model, preprocess, tokenizer = zoo.load("tiny-digits")
+    encoder = open_encoder(bundled_checkpoint(Silence()))
+    _, preprocess, tokenizer = zoo.load("tiny-digits")
     pixels = [preprocess(open_image(p.name, p.stored.read())) for p in digits.pictures[:30]]
-    images = model.encode_image(np.stack(pixels), normalize=True).numpy()
+    images = encoder.encode_image(np.stack(pixels))
     captions = [caption for row in rows for caption in row["caption"]]
-    texts = model.encode_text(tokenizer(captions), normalize=True).numpy()
+    texts = encoder.encode_text(tokenizer(captions))
     # The same caption has the same features, as in the command.
     first = [captions.index(caption) for caption in captions]
     expected = plainly(images, texts[first], [i // 3 for i in range(len(captions))])

@@ -23,7 +23,7 @@ COMMANDS = {
     "export": "turn a Paddle checkpoint into another library's folder",
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
-    "cache": "what converted models take on the disk, and giving it back",
+    "cache": "what zoo keeps on the disk, and giving it back",
     "sign": "vouch for a converted checkpoint with your key",
     "check-signature": "see whether a key vouches for a converted checkpoint",
     "demo": "convert, verify and classify with the bundled checkpoint, offline",

@@ -1,17 +1,17 @@
-"""``zoo cache``: what converted models take on the disk, and giving it back."""
+"""``zoo cache``: what zoo keeps on the disk, and giving it back."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from zoo.cache import all_converted, home
+from zoo.cache import MODELS, PROGRAMS, all_converted, all_programs, home, kept_by_evaluations
 from zoo.cli.output import Output, printable
 from zoo.convert import provenance
 from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError
@@ -26,11 +26,13 @@ examples:
   zoo cache ls
   zoo cache rm CLIP-ViT-B-32-laion2B-s34B-b79K
   zoo cache rm my/model/0123456789ab-float32
+  zoo cache rm programs/my/model/0123456789ab
+  zoo cache rm classifiers
   zoo cache rm --leftovers
 
-A MODEL is all its conversions; a FOLDER is one, as `zoo cache ls` names it or
-as a path. What was downloaded is in the hub's own cache, which other programs
-use too: hf cache ls"""
+A MODEL is all its conversions and programs; a FOLDER is one, as `zoo cache ls`
+names it or as a path. What was downloaded is in the hub's own cache, which
+other programs use too: hf cache ls"""
 
 ASIDE = ".old"  # suffix of a folder on its way out
 
@@ -79,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _list(out: Output) -> None:
     held = [_conversion(path) for path in all_converted()]
     left = {path: _nbytes(path) for path in _leftovers()}
-    total = sum(conversion.nbytes for conversion in held) + sum(left.values())
+    made = {path: _nbytes(path) for path in (*all_programs(), *kept_by_evaluations())}
+    total = sum(c.nbytes for c in held) + sum(made.values()) + sum(left.values())
     if out.json:
         models = [
             {
@@ -93,16 +96,27 @@ def _list(out: Output) -> None:
             }
             for c in held
         ]
-        leftovers = [{"path": str(path), "bytes": nbytes} for path, nbytes in left.items()]
         out.document(
-            {"home": str(home()), "models": models, "leftovers": leftovers, "bytes": total}
+            {
+                "home": str(home()),
+                "models": models,
+                "made": _entries(made),
+                "leftovers": _entries(left),
+                "bytes": total,
+            }
         )
         return
     if held:
         out.table(_table(held))
+    for path, nbytes in made.items():
+        out.data(printable(f"{_name(path)}, {_size(nbytes)}"))
     for path, nbytes in left.items():
         out.data(printable(f"left behind by an interrupted run: {_name(path)}, {_size(nbytes)}"))
     out.data(printable(f"{_size(total)} in {home()}"))
+
+
+def _entries(sizes: Mapping[Path, int]) -> list[dict[str, object]]:
+    return [{"path": str(path), "bytes": nbytes} for path, nbytes in sizes.items()]
 
 
 def _table(held: list[Conversion]) -> Table:
@@ -130,8 +144,7 @@ def _remove(out: Output, folders: Iterable[Path]) -> None:
             out.data(printable(f"removed {_name(folder)}, {_size(removed[folder])}"))
     total = sum(removed.values())
     if out.json:
-        entries = [{"path": str(path), "bytes": nbytes} for path, nbytes in removed.items()]
-        out.document({"removed": entries, "bytes": total})
+        out.document({"removed": _entries(removed), "bytes": total})
     else:
         out.say(f"{_size(total)} are free again")
 
@@ -171,27 +184,27 @@ def _unused(folder: Path) -> Iterator[None]:
 
 
 def _find(target: str) -> list[Path]:
-    """The conversions that a MODEL or FOLDER names; only what is in the cache is ever found."""
-    held = all_converted()
+    """The folders that a MODEL or FOLDER names; only what is in the cache is ever found."""
+    held = [*all_converted(), *all_programs(), *kept_by_evaluations()]
     if target.startswith((".", "/", "~")):
         path = Path(target).expanduser().resolve()
         found = [folder for folder in held if folder.resolve() == path]
         if not found:
-            raise PathError("this is no converted model in the cache", where=path)
+            raise PathError("this is nothing that is in the cache", where=path)
         return found
-    by_name = [f for f in held if target in (_name(f), _name(f.parent))]
+    by_name = [f for f in held if target in (_name(f), _model(f))]
     manifest = None if by_name else registry().match(target)
-    found = by_name or [f for f in held if manifest and _name(f.parent) == manifest.id]
+    found = by_name or [f for f in held if manifest and _model(f) == manifest.id]
     if not found:
         raise NotFoundError(
-            f"the cache has no conversion of {target!r}", remedy="`zoo cache ls` shows what it has."
+            f"the cache has nothing of {target!r}", remedy="`zoo cache ls` shows what it has."
         )
     return found
 
 
 def _leftovers() -> list[Path]:
     """What interrupted runs left; what a running one is writing is none."""
-    hidden = (home() / "models").glob("**/.*")
+    hidden = chain.from_iterable((home() / kind).glob("**/.*") for kind in (MODELS, PROGRAMS))
     left = [p for p in hidden if p.name.endswith((PARTIAL, ASIDE)) and _is_folder(p)]
     return sorted(path for path in left if not _in_use(path))
 
@@ -225,8 +238,14 @@ def _conversion(path: Path) -> Conversion:
 
 
 def _name(path: Path) -> str:
-    """A folder as it is called here: relative to all models."""
-    return path.relative_to(home() / "models").as_posix()
+    """A folder as it is called here: relative to all models, or to the cache."""
+    models = home() / MODELS
+    return path.relative_to(models if path.is_relative_to(models) else home()).as_posix()
+
+
+def _model(path: Path) -> str:
+    """Whose conversion or programs a folder holds."""
+    return _name(path.parent).removeprefix(f"{PROGRAMS}/")
 
 
 def _nbytes(folder: Path) -> int:

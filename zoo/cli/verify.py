@@ -65,6 +65,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="count images that can't be read, instead of failing",
     )
     zero_shot.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="what the image tower computes in; what bfloat16 costs is measured (float32)",
+    )
+    zero_shot.add_argument(
         "--emit", choices=["clip-benchmark"], help="print the result as CLIP_benchmark writes it"
     )
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page to look at")
@@ -80,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         data=args.data,
         against_open_clip=args.against is not None,
         allow_unreadable=args.allow_unreadable,
+        precision=args.precision,
     )
     results = [
         verify(
@@ -138,6 +145,7 @@ def _upto(args: argparse.Namespace) -> str:
             "--against": args.against,
             "--allow-unreadable": args.allow_unreadable,
             "--emit": args.emit,
+            "--precision": args.precision != "float32",
         }
         if idle := [name for name, value in options.items() if value]:
             raise UsageError(f"{idle[0]} is for rung 6", remedy="Add --zero-shot.")
@@ -183,6 +191,8 @@ def show_result(result: Result, out: Output) -> None:
     out.table(table)
     if claims := result.evidence.rungs[-1].figures.get("claims"):
         _show_claims(claims, result.evidence.rungs[-1].figures["top-1"], out)
+    if path := result.evidence.rungs[-1].figures.get("path"):
+        _show_path(path, result.evidence.rungs[-1].figures, out)
     if aside := result.outcomes["zero-shot"].aside:
         out.say(f"{aside['images']:,} images classified in {aside['seconds']:.0f} s")
         out.say(f"predictions: {aside['predictions']}")
@@ -216,6 +226,15 @@ def _show_claims(claims: Sequence[dict[str, Any]], top1: float, out: Output) -> 
             escape(claim["protocol"]),
         )
     out.table(table)
+
+
+def _show_path(path: dict[str, str], figures: dict[str, Any], out: Output) -> None:
+    """What computed rung 6, and what rounding cost."""
+    out.say("; ".join(f"{tower} tower: {engine}" for tower, engine in path.items()))
+    if cost := figures.get("cost"):
+        from zoo.verify.outcome import in_short
+
+        out.data(f"cost of {figures['precision']}: {in_short(cost)}")
 
 
 def result_document(result: Result) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import msgspec
 
 from zoo.convert.select import PROGRAMS_NAME as RECORD_NAME
 from zoo.errors import ConfigError, NotFoundError
+from zoo.files import pretty_json
 from zoo.spec import CLIPSpec, native
 
 CONFIG_NAME = native.CONFIG_NAME
@@ -91,6 +92,11 @@ def _program(
 def holds_programs(folder: Path) -> bool:
     """Whether a folder holds the deployed form."""
     return (folder / RECORD_NAME).is_file()
+
+
+def encode(record: Programs) -> bytes:
+    """The bytes of ``inference.json``."""
+    return pretty_json(msgspec.to_builtins(record))
 
 
 def read(folder: Path) -> Programs:

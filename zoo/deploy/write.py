@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from zoo.deploy.folder import RECORD_NAME, Program, declare
+from zoo.deploy.folder import RECORD_NAME, Program, declare, encode
 from zoo.deploy.request import WriteRequest
-from zoo.files import as_zoo_error, pretty_json
+from zoo.files import as_zoo_error
 from zoo.runtime import import_paddle
 from zoo.verify.process import answer, tell
 
@@ -45,7 +43,7 @@ def write(request: WriteRequest) -> dict[str, Any]:
             if program is not None:
                 _save(tower(), out / name, program)
             tell("write", done, len(towers), name)
-        (out / RECORD_NAME).write_bytes(pretty_json(msgspec.to_builtins(record)))
+        (out / RECORD_NAME).write_bytes(encode(record))
     except OSError as error:
         raise as_zoo_error(error, out) from error
     return {"version": paddle.__version__, "commit": paddle.version.commit}

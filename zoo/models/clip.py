@@ -117,7 +117,15 @@ class CLIP(TextTower):
         progress: Progress = lambda done, of: None,
     ) -> Tensor:
         """One unit column per class, [E, classes]; see zoo.models.zeroshot."""
-        return build_classifier(self, names, templates, batch_size=batch_size, progress=progress)
+
+        def encode(tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+            with paddle.no_grad():
+                return self.encode_text(tokens, normalize=True).astype("float32").numpy()
+
+        columns = build_classifier(
+            encode, self.spec, names, templates, batch_size=batch_size, progress=progress
+        )
+        return paddle.to_tensor(columns, dtype=self.text_projection.dtype)
 
     def _tensor(self, array: Array) -> Tensor:
         """The input where the weights are."""

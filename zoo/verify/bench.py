@@ -14,13 +14,14 @@ from zoo.convert.native import open_native
 from zoo.convert.provenance import Provenance
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
+from zoo.deploy.gate import held_against
 from zoo.errors import NotFoundError
 from zoo.imagesets import bundled
 from zoo.imagesets.captions import CaptionSet
 from zoo.manifest import Manifest
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
-from zoo.verify.evaluation import Material, encode, is_bundled, open_clips_scores, predict
+from zoo.verify.evaluation import Material, Wish, encode, is_bundled, open_clips_scores, predict
 from zoo.verify.goldens import Taps, open_taps
 from zoo.verify.journal import read_rows
 from zoo.verify.outcome import Outcome, not_run
@@ -35,7 +36,7 @@ from zoo.verify.rungs.roundtrip import check_roundtrip
 from zoo.verify.rungs.structure import check_structure
 from zoo.verify.rungs.zeroshot import check_zero_shot
 from zoo.verify.tolerance import margin_band
-from zoo.verify.zeroshot import Row, compare
+from zoo.verify.zeroshot import Agreement, Row, compare
 
 
 class Unavailable(Exception):
@@ -169,23 +170,53 @@ class Bench:
             material.images,
             claims=self.manifest.claims.top1 if self.manifest else (),
             judged=self.manifest.judged_claim if self.manifest else None,
-            agreement=None if scores is None else compare(rows, scores, self._band),
+            agreement=None if scores is None else self._agreement(rows, scores, wish),
             allow_unreadable=wish.allow_unreadable,
+            precision=wish.precision,
         )
         aside = {"predictions": str(predicted.folder / Row.FILE), **predicted.timing}
-        return replace(outcome, aside=aside)
+        return replace(self._computed(outcome, predicted.timing), aside=aside)
+
+    def _agreement(self, rows: list[Row], scores: NDArray[np.float32], wish: Wish) -> Agreement:
+        agreement = compare(rows, scores, self._band)
+        # bfloat16's flips are the cost of it, which is told; rounding of float32 is what the band
+        # is for.
+        return replace(agreement, counted=()) if wish.precision == "bfloat16" else agreement
+
+    def _computed(self, outcome: Outcome, timing: dict[str, Any]) -> Outcome:
+        """With what computed it; failed, where programs did that are outside the band."""
+        figures = {**outcome.figures, "path": timing["path"]}
+        if timing["cost"] is not None:
+            figures["cost"] = timing["cost"]
+        if timing["programs"] is None:
+            return replace(outcome, figures=figures)
+        judged = self._judge(Path(timing["programs"]))
+        figures["programs"] = {"parity": judged.status, "reason": judged.reason, **judged.figures}
+        if judged.status == "fail":
+            reason = f"Paddle Inference computes something else: {judged.reason}"
+            return replace(outcome, status="fail", reason=reason, figures=figures)
+        return replace(outcome, figures=figures)
+
+    def _judge(self, programs: Path) -> Outcome:
+        try:
+            reference = self.reference
+        except Unavailable as lack:
+            return not_run(str(lack))
+        return held_against(reference, programs, self._work, self._talk)
 
     def _retrieval(self, material: Material, pairs: CaptionSet) -> Outcome:
         try:
-            folder, said = encode(self.folder, self.record, self.spec, material, self._talk)
+            encoded = encode(self.folder, self.record, self.spec, material, self._talk)
         except NotFoundError as error:
             raise Unavailable(str(error)) from None
-        self.environment.setdefault("subject", said)
+        self.environment.setdefault("subject", encoded.environment)
+        folder = encoded.folder
         rows = read_rows(folder, Features)
         unreadable = any(row.problem for row in rows)
         texts = np.load(folder / TEXTS, allow_pickle=False)
         found = {} if unreadable else recalls(stack(rows), texts, pairs.owner)
-        return check_retrieval(pairs, found, rows)
+        outcome = check_retrieval(pairs, found, rows, material.wish.precision)
+        return self._computed(outcome, encoded.timing)
 
     def _reference_scores(self, material: Material, rows: list[Row]) -> NDArray[np.float32] | None:
         """open_clip's, of the readable pictures: asked for, or at hand; else None."""

@@ -25,10 +25,10 @@ from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
-from zoo.verify.journal import TIMING, journal_folder, read_rows
+from zoo.verify.journal import journal_folder, read_rows, read_timing
 from zoo.verify.process import run_child
 from zoo.verify.reference_folder import make_folder
-from zoo.verify.request import EncodeRequest, EvaluateRequest
+from zoo.verify.request import EncodeRequest, EvaluateRequest, Precision
 from zoo.verify.zeroshot import Row
 
 BATCH = 32
@@ -48,6 +48,7 @@ class Wish:
     data: str | None = None
     against_open_clip: bool = False
     allow_unreadable: bool = False
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +150,8 @@ def predict(
     """
     images = of.images
     assert isinstance(images, ImageSet)
-    made_of = key(record, spec, images.prompts_digest, of.data, "float32", BATCH)
+    precision = of.wish.precision
+    made_of = key(record, spec, images.prompts_digest, of.data, precision, BATCH)
     out = journal_folder("zero-shot", record.id, made_of)
     request = EvaluateRequest(
         folder=str(folder.resolve()),
@@ -157,33 +159,46 @@ def predict(
         out=str(out),
         batch_size=BATCH,
         workers=_workers(len(images.pictures)),
+        precision=precision,
     )
     asked = msgspec.to_builtins(request)
     said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
-    timing = msgspec.json.decode((out / TIMING).read_bytes(), type=dict[str, Any])
-    return Predicted(rows=read_rows(out, Row), folder=out, timing=timing, environment=said)
+    return Predicted(
+        rows=read_rows(out, Row), folder=out, timing=read_timing(out), environment=said
+    )
 
 
-def encode(
-    folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk: Talk
-) -> tuple[Path, dict[str, Any]]:
-    """Paddle's features of pictures and captions: their folder, and the environment.
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """The folder with Paddle's features, and how they came about."""
+
+    folder: Path
+    timing: dict[str, Any]
+    environment: dict[str, Any]
+
+
+def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk: Talk) -> Encoded:
+    """Paddle's features of pictures and captions, made in a process of its own.
 
     Raises:
         NotFoundError: Paddle is not installed.
         DatasetError: the data set has changed since a run of this that was killed.
         ProcessError: it failed.
     """
-    out = journal_folder("retrieval", record.id, key(record, spec, None, of.data, "float32", BATCH))
+    precision = of.wish.precision
+    made_of = key(record, spec, None, of.data, precision, BATCH)
+    out = journal_folder("retrieval", record.id, made_of)
     request = EncodeRequest(
         folder=str(folder.resolve()),
         data=of.data,
         out=str(out),
         batch_size=BATCH,
         workers=_workers(len(of.images.pictures)),
+        precision=precision,
     )
     asked = msgspec.to_builtins(request)
-    return out, run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
+    said = run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
+    return Encoded(folder=out, timing=read_timing(out), environment=said)
 
 
 def _workers(pictures: int) -> int:

@@ -5,7 +5,7 @@ A folder per evaluation, named by everything that a row depends on::
     journal.json         what the evaluation is of
     rank-N.jsonl         the rows that process N has made, while it runs
     ROWS.jsonl           all rows in order, once it has ended; named by their kind
-    timing.json          how long the last part of it took
+    timing.json          how long the last part of it took, and what computed it
 
 Batches are cut by index and never shared out otherwise, so that one process and several, a run in
 one go and a resumed one, put the same pictures beside each other.
@@ -17,7 +17,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -141,6 +141,11 @@ class Journal(Generic[R]):
             where=self.folder,
             remedy="Restore it to go on, or remove that folder to begin anew.",
         )
+
+
+def read_timing(folder: Path) -> dict[str, Any]:
+    """How long the last part of a finished evaluation took, and what computed it."""
+    return msgspec.json.decode((folder / TIMING).read_bytes(), type=dict[str, Any])
 
 
 def read_rows(folder: Path, kind: type[R]) -> list[R]:

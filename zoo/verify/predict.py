@@ -3,60 +3,53 @@
 The request is ``zoo.verify.request.EvaluateRequest``; the answer is the journal's
 ``predictions.jsonl`` (zoo.verify.journal).
 
-stdout: JSON lines ``{"stage": "predict", "done": i, "of": n, "note": ...}``, then
-``{"environment": {...}}``. A failure that the user can act on is one line on stderr,
-``zoo: NAME: what``, and its exit code.
+stdout and stderr are as in ``zoo.verify.process``.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.convert import provenance
-from zoo.errors import ConfigError, UsageError, ZooError
+from zoo.deploy.cost import Classify, measure_cost
+from zoo.deploy.encoder import Encoder, open_encoder
+from zoo.errors import ConfigError
 from zoo.imagesets.ahead import prepared
 from zoo.imagesets.imageset import ImageSet, Picture
 from zoo.imagesets.recognise import open_imageset
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.runtime import import_paddle, prepare
+from zoo.spec import native
 from zoo.verify.environment import describe
-from zoo.verify.journal import Journal
-from zoo.verify.request import EvaluateRequest
+from zoo.verify.journal import Journal, Pictured
+from zoo.verify.process import answer, tell
+from zoo.verify.request import EncodeRequest, EvaluateRequest
 from zoo.verify.stored import stored
 from zoo.verify.zeroshot import SCALE, Row, best_classes
-
-if TYPE_CHECKING:
-    from zoo.models.clip import CLIP
 
 Report = Callable[[int, int, str], None]  # pictures done, of how many, and what to say of it
 Gather = Callable[[list[Row]], list[Row]]  # one process's rows -> everybody's
 
 
 def main(arguments: list[str]) -> int:
-    try:
-        if len(arguments) != 1:
-            raise UsageError("one argument is expected: the request's path")
-        request = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=EvaluateRequest)
+    def work(request: EvaluateRequest) -> dict[str, Any]:
         predict(request, open_imageset(request.data), report)
-        print(json.dumps({"environment": environment()}), flush=True)
-    except ZooError as error:
-        print(f"zoo: {error.name}: " + str(error).replace("\n", ". "), file=sys.stderr)
-        return error.exit_code
-    return 0
+        return environment()
+
+    return answer(arguments, EvaluateRequest, work)
 
 
 def report(done: int, of: int, note: str) -> None:
-    print(json.dumps({"stage": "predict", "done": done, "of": of, "note": note}), flush=True)
+    tell("predict", done, of, note)
 
 
 def environment() -> dict[str, Any]:
@@ -98,53 +91,73 @@ def predict(
         ZooError: what loading raises; Paddle not installed.
     """
     started = time.monotonic()
-    import_paddle(parity=True)  # before zoo.models, which would import it without
-    from zoo.models.loading import load_checkpoint
-
-    folder = Path(request.folder)
-    model = load_checkpoint(folder, dtype=request.precision)
-    if model.spec.vision is None or model.spec.text is None or model.spec.preprocess is None:
+    folder, total = Path(request.folder), len(images.pictures)
+    spec = native.read(folder / native.CONFIG_NAME)
+    if spec.vision is None or spec.text is None or spec.preprocess is None:
         raise ConfigError("zero-shot needs both towers and the preprocessing", where=folder)
+    encoder = open_encoder(folder, request.precision)
     journal = Journal(Path(request.out), images, request.batch_size, Row)
     gather([])  # nobody writes before everybody has read
-    total = len(images.pictures)
     classifier = build_classifier(
-        model, request, images, lambda done, of: report(0, total, f"prompt {done:,} of {of:,}")
+        encoder, request, images, lambda done, of: report(0, total, f"prompt {done:,} of {of:,}")
     )
     todo = {number: b for number, b in journal.batches().items() if number % world == rank}
     progress = _Progress(report, journal.kept, total)
     made: list[Row] = []
-    for rows in _classified(model, classifier, todo, request):
+    for rows in _classified(encoder, classifier, todo, request):
         journal.add(rows, rank)
         made += rows
         progress.add(rows)
     rows = sorted([*journal.kept, *gather(made)], key=lambda row: row.place)
     if rank == 0:
         seconds = time.monotonic() - started
-        journal.finish(rows, {"seconds": seconds, "images": len(rows) - len(journal.kept)})
+        timing = {"seconds": seconds, "images": len(rows) - len(journal.kept)}
+        classify = partial(_best_class, classifier)
+        journal.finish(rows, {**timing, **computed_by(encoder, request, images, classify)})
     return rows
 
 
+def computed_by(
+    encoder: Encoder,
+    request: EvaluateRequest | EncodeRequest,
+    images: Pictured,
+    classify: Classify | None = None,
+) -> dict[str, Any]:
+    """What the parent process has to know of how the features came about."""
+    programs = encoder.programs
+    cost = None
+    if request.precision == "bfloat16":
+        exact = open_encoder(Path(request.folder))
+        cost = measure_cost(encoder, exact, images.pictures, classify)
+    return {
+        "path": encoder.path,
+        "programs": None if programs is None else str(programs),
+        "cost": cost,
+    }
+
+
+def _best_class(
+    classifier: NDArray[np.float32], features: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    return best_classes(SCALE * (features @ classifier))[0][:, 0]
+
+
 def _classified(
-    model: CLIP,
+    encoder: Encoder,
     classifier: NDArray[np.float32],
     batches: dict[int, tuple[Picture, ...]],
     request: EvaluateRequest,
 ) -> Iterator[list[Row]]:
     """The rows of each batch."""
-    import paddle
-
-    assert model.spec.preprocess is not None
+    assert encoder.spec.preprocess is not None
     # A name that occurs twice is scored once, so that its classes are equal and not nearly so.
     columns, class_to_column = np.unique(classifier, axis=1, return_inverse=True)
-    ready = prepared(batches.values(), model.spec.preprocess, workers=request.workers)
+    ready = prepared(batches.values(), encoder.spec.preprocess, workers=request.workers)
     for (number, batch), inputs in zip(batches.items(), ready, strict=True):
         order: NDArray[np.int64] = np.empty((0, 0), np.int64)
         lead: NDArray[np.float32] = np.empty(0, np.float32)
         if len(inputs.pixels):
-            with paddle.no_grad():
-                features = model.encode_image(inputs.pixels, normalize=True)
-            scores = SCALE * (features.astype("float32").numpy() @ columns)
+            scores = SCALE * (encoder.encode_image(inputs.pixels) @ columns)
             order, lead = best_classes(scores[:, class_to_column.reshape(-1)])
         yield _rows(number * request.batch_size, batch, inputs, order, lead)
 
@@ -176,26 +189,27 @@ def _rows(
 
 
 def build_classifier(
-    model: CLIP,
+    encoder: Encoder,
     request: EvaluateRequest,
     images: ImageSet,
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
     """The classifier, float32 [E, classes], from the cache where the very same was built before."""
-    assert model.spec.text is not None
+    from zoo.models import zeroshot
+
+    assert encoder.spec.text is not None
     made_of = {
         "tensors": provenance.read(Path(request.folder)).tensors_digest,
         "prompts": images.prompts_digest,
         "tokenizer": Tokenizer().digest,
-        "context": model.spec.text.context_length,
-        "precision": request.precision,
+        "context": encoder.spec.text.context_length,
+        "path": encoder.path["text"],
     }
 
     def make() -> NDArray[np.float32]:
-        built = model.build_zero_shot_classifier(
-            images.classes, images.templates, progress=progress
+        return zeroshot.build_classifier(
+            encoder.encode_text, encoder.spec, images.classes, images.templates, progress=progress
         )
-        return built.astype("float32").numpy()
 
     return stored("classifiers", made_of, make, lambda _: progress(0, 1))
 

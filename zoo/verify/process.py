@@ -7,8 +7,10 @@ act on is one line on stderr, ``zoo: NAME: what``, and its exit code.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from zoo.errors import DatasetError, NotFoundError, UsageError, ZooError
 from zoo.talk import Talk
 
 Request = TypeVar("Request")
+_PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class ProcessError(ZooError):
@@ -112,6 +115,7 @@ def answer(
         kind: what the request is.
         work: answers the request, and returns the environment.
     """
+    _end_with_parent()
     try:
         if len(arguments) != 1:
             raise UsageError("one argument is expected: the request's path")
@@ -126,3 +130,9 @@ def answer(
 def tell(stage: str, done: int, of: int, note: str = "") -> None:
     """The child's side: a progress line."""
     print(json.dumps({"stage": stage, "done": done, "of": of, "note": note}), flush=True)
+
+
+def _end_with_parent() -> None:
+    """Asks Linux to end this process with the one that started it, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

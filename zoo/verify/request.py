@@ -9,6 +9,7 @@ import msgspec
 
 from zoo.errors import NotFoundError, UsageError
 
+Precision = Literal["float32", "float16", "bfloat16"]
 Rounding = Literal["keep", "float32", "float16", "bfloat16"]
 
 
@@ -85,7 +86,7 @@ class EvaluateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         out: the journal's folder (zoo.verify.journal).
         batch_size: pictures at a time.
         workers: processes that decode ahead; 0: none.
-        precision: what both towers compute in.
+        precision: what the towers compute in; zoo.deploy.encoder says which.
     """
 
     folder: str
@@ -93,7 +94,7 @@ class EvaluateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     out: str
     batch_size: int
     workers: int
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +106,7 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         out: the journal's folder (zoo.verify.journal).
         batch_size: pictures at a time.
         workers: processes that decode ahead; 0: none.
+        precision: what the towers compute in.
     """
 
     folder: str
@@ -112,6 +114,7 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     out: str
     batch_size: int
     workers: int
+    precision: Precision = "float32"
 
 
 def read_request(path: Path) -> TapsRequest | PredictRequest:

@@ -16,6 +16,7 @@ def check_retrieval(
     pairs: CaptionSet,
     recalls: Mapping[str, float],
     rows: Sequence[Kept],
+    precision: str = "float32",
 ) -> Outcome:
     """Reports recalls; a picture that can't be read fails the rung, since all are queries.
 
@@ -23,6 +24,7 @@ def check_retrieval(
         pairs: what was measured on.
         recalls: in percent, empty where a picture could not be read.
         rows: what became of each picture, in order.
+        precision: what the image tower computed in.
     """
     bad = [row for row in rows if row.problem]
     content = canonical_json([[row.sha256 for row in rows], pairs.captions, pairs.owner])
@@ -30,7 +32,7 @@ def check_retrieval(
         **recalls,
         "images": len(pairs.pictures) - len(bad),
         "captions": len(pairs.captions),
-        "precision": "float32",
+        "precision": precision,
         "layout": pairs.layout,
         "digests": {"data": hashlib.sha256(content).hexdigest()},
     }

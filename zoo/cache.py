@@ -7,7 +7,7 @@ from pathlib import Path
 
 MODELS = "models"  # converted
 PROGRAMS = "programs"  # towers for Paddle Inference, a folder for each checkpoint
-KINDS = ("classifiers", "captions", "zero-shot", "retrieval")  # what evaluations keep
+KINDS = ("classifiers", "captions", "zero-shot", "retrieval", "embed")  # what runs keep
 
 
 def home() -> Path:
@@ -39,6 +39,6 @@ def all_programs() -> list[Path]:
     return [path.parent for path in found if not path.parent.name.startswith(".")]
 
 
-def kept_by_evaluations() -> list[Path]:
+def kept_by_runs() -> list[Path]:
     """The folders of the kinds that are there."""
     return [home() / kind for kind in KINDS if (home() / kind).is_dir()]

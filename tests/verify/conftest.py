@@ -49,11 +49,26 @@ def make_bench(tiny: Path, tmp_path: Path) -> Iterator[Callable[[Path], Bench]]:
         yield make
 
 
+# A module run as a program that kills itself behind the line in which so many items are done: from
+# outside, a quick one would have ended before the signal comes.
+DOOMED = """
+import json, os, runpy, signal, sys
+module, done, write = sys.argv[1], int(sys.argv[2]), sys.stdout.write
+def watched(text):
+    write(text)
+    if text.startswith("{") and json.loads(text).get("done", 0) >= done:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.stdout.write = watched
+del sys.argv[1:3]
+runpy.run_module(module, run_name="__main__")
+"""
+
+
 class Child:
     """A process of the ladder's that a test kills."""
 
-    def __init__(self, module: str, request: Path) -> None:
-        words = [sys.executable, "-W", "error", "-m", module, str(request)]
+    def __init__(self, words: list[str]) -> None:
+        words = [sys.executable, "-W", "error", *words]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
     def wait_for(self, done: int) -> None:
@@ -65,14 +80,13 @@ class Child:
         raise AssertionError("it ended before that")
 
     def kill(self) -> None:
-        assert self.process.stdout is not None
         self.process.kill()
-        assert self.process.wait() == -signal.SIGKILL
-        self.process.stdout.close()
+        self.wait_killed()
 
-    def kill_after(self, done: int) -> None:
-        self.wait_for(done)
-        self.kill()
+    def wait_killed(self) -> None:
+        assert self.process.stdout is not None
+        self.process.communicate()
+        assert self.process.returncode == -signal.SIGKILL
 
 
 @pytest.fixture
@@ -80,8 +94,22 @@ def start(tmp_path: Path) -> Callable[[str, msgspec.Struct], Child]:
     """Starts ``python -m MODULE REQUEST.json``."""
 
     def go(module: str, request: msgspec.Struct) -> Child:
-        path = tmp_path / "request.json"
-        path.write_bytes(msgspec.json.encode(request))
-        return Child(module, path)
+        return Child(["-m", module, _written(request, tmp_path)])
 
     return go
+
+
+@pytest.fixture
+def kill_after(tmp_path: Path) -> Callable[[str, msgspec.Struct, int], None]:
+    """Runs ``python -m MODULE REQUEST.json`` until so many items are done, and kills it."""
+
+    def go(module: str, request: msgspec.Struct, done: int) -> None:
+        Child(["-c", DOOMED, module, str(done), _written(request, tmp_path)]).wait_killed()
+
+    return go
+
+
+def _written(request: msgspec.Struct, folder: Path) -> str:
+    path = folder / "request.json"
+    path.write_bytes(msgspec.json.encode(request))
+    return str(path)

@@ -56,9 +56,9 @@ def asked(converted_once: Path, pairs: Path, zoo_home: Path) -> EncodeRequest:
     )
 
 
-def killed(asked: EncodeRequest, start: Callable[..., object]) -> Path:
+def killed(asked: EncodeRequest, kill_after: Callable[..., None]) -> Path:
     """Its folder, after the captions and two of four batches of pictures."""
-    start("zoo.verify.encode", asked).kill_after(2 * COUNT + 2 * BATCH)  # type: ignore[attr-defined]
+    kill_after("zoo.verify.encode", asked, 2 * COUNT + 2 * BATCH)
     return Path(asked.out)
 
 
@@ -70,7 +70,7 @@ def opened(asked: EncodeRequest) -> CaptionSet:
 
 def test_killed_half_way_and_resumed_it_leaves_the_same_evidence(
     asked: EncodeRequest,
-    start: Callable[..., object],
+    kill_after: Callable[..., None],
     run_zoo: Callable[..., object],
     converted_once: Path,
     tmp_path: Path,
@@ -82,7 +82,7 @@ def test_killed_half_way_and_resumed_it_leaves_the_same_evidence(
         monkeypatch.setenv("ZOO_HOME", str(tmp_path / home))
         at = tmp_path / home / Path(asked.out).relative_to(tmp_path / "zoo-home")
         if home == "resumed":
-            killed(msgspec.structs.replace(asked, out=str(at)), start)
+            killed(msgspec.structs.replace(asked, out=str(at)), kill_after)
             assert (at / "journal.json").is_file() and not (at / Features.FILE).exists()
         ran = run_zoo("verify", converted_once, "--zero-shot", "--data", asked.data)
         assert ran.code == 0, ran.stderr  # type: ignore[attr-defined]
@@ -97,9 +97,9 @@ def test_killed_half_way_and_resumed_it_leaves_the_same_evidence(
 
 @pytest.mark.parametrize("change", ["picture", "caption", "size", "fewer"])
 def test_data_that_changed_in_between_is_refused(
-    change: str, asked: EncodeRequest, start: Callable[..., object], pairs: Path
+    change: str, asked: EncodeRequest, kill_after: Callable[..., None], pairs: Path
 ) -> None:
-    folder = killed(asked, start)
+    folder = killed(asked, kill_after)
     first = sorted((pairs / "images").iterdir())[0]
     rows = json.loads((pairs / LISTING).read_text())
     if change == "picture":

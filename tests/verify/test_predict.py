@@ -37,10 +37,10 @@ def test_the_digits_are_predicted_as_open_clip_predicts_them(converted_once, tmp
     assert read_rows(tmp_path, Row) == rows
 
 
-def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path, start) -> None:  # type: ignore[no-untyped-def]
+def test_killed_half_way_and_resumed_it_is_the_same(converted_once, tmp_path, kill_after) -> None:  # type: ignore[no-untyped-def]
     whole = predict(request(converted_once, tmp_path / "one"), bundled.held_out_digits(), silent)
     asked = request(converted_once, tmp_path / "two", workers=1)
-    start("zoo.verify.predict", asked).kill_after(80)
+    kill_after("zoo.verify.predict", asked, 80)
     assert (tmp_path / "two" / "journal.json").is_file()
     notes: list[tuple[int, str]] = []
     again = predict(

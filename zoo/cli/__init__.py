@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "one model: its source, what is claimed, what a run has shown",
     "convert": "turn a torch checkpoint into a Paddle checkpoint",
     "export": "turn a Paddle checkpoint into another library's folder",
+    "embed": "pictures and texts become embeddings",
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
     "cache": "what zoo keeps on the disk, and giving it back",

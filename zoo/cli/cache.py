@@ -11,7 +11,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from zoo.cache import MODELS, PROGRAMS, all_converted, all_programs, home, kept_by_evaluations
+from zoo.cache import MODELS, PROGRAMS, all_converted, all_programs, home, kept_by_runs
 from zoo.cli.output import Output, printable
 from zoo.convert import provenance
 from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(out: Output) -> None:
     held = [_conversion(path) for path in all_converted()]
     left = {path: _nbytes(path) for path in _leftovers()}
-    made = {path: _nbytes(path) for path in (*all_programs(), *kept_by_evaluations())}
+    made = {path: _nbytes(path) for path in (*all_programs(), *kept_by_runs())}
     total = sum(c.nbytes for c in held) + sum(made.values()) + sum(left.values())
     if out.json:
         models = [
@@ -185,7 +185,7 @@ def _unused(folder: Path) -> Iterator[None]:
 
 def _find(target: str) -> list[Path]:
     """The folders that a MODEL or FOLDER names; only what is in the cache is ever found."""
-    held = [*all_converted(), *all_programs(), *kept_by_evaluations()]
+    held = [*all_converted(), *all_programs(), *kept_by_runs()]
     if target.startswith((".", "/", "~")):
         path = Path(target).expanduser().resolve()
         found = [folder for folder in held if folder.resolve() == path]

@@ -36,7 +36,7 @@ def measure_cost(
         ``images``; the mean and the largest of 1 - cosine between both features; ``flips``.
     """
     assert rounded.spec.preprocess is not None
-    step = -(-len(pictures) // SAMPLE)
+    step = max(1, -(-len(pictures) // SAMPLE))
     sample = pictures[::step]
     apart: list[float] = []
     flips = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from zoo.convert import provenance
 from zoo.deploy.encoder import Encoder, open_encoder
 from zoo.errors import ConfigError
 from zoo.files import canonical_json
-from zoo.imagesets.ahead import prepared
+from zoo.imagesets.ahead import Prepared, prepared
 from zoo.imagesets.captions import CaptionSet
+from zoo.imagesets.collection import Collection
+from zoo.imagesets.imageset import Picture
 from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
-from zoo.spec import native
+from zoo.spec import PreprocessSpec, native
 from zoo.verify.journal import Journal
 from zoo.verify.predict import Report, computed_by, environment, report
 from zoo.verify.process import answer
@@ -45,8 +47,8 @@ def main(arguments: list[str]) -> int:
     return answer(arguments, EncodeRequest, work)
 
 
-def encode(request: EncodeRequest, pairs: CaptionSet, report: Report) -> None:
-    """Answers the request; goes on where an earlier run of the same was killed.
+def encode(request: EncodeRequest, pairs: CaptionSet | Collection, report: Report) -> None:
+    """Encodes pictures and captions; goes on where an earlier run of the same was killed.
 
     Raises:
         ConfigError: the model lacks a tower, or nothing says how its pictures are prepared.
@@ -56,8 +58,10 @@ def encode(request: EncodeRequest, pairs: CaptionSet, report: Report) -> None:
     started = time.monotonic()
     folder, out = Path(request.folder), Path(request.out)
     spec = native.read(folder / native.CONFIG_NAME)
-    if spec.vision is None or spec.text is None or spec.preprocess is None:
-        raise ConfigError("retrieval needs both towers and the preprocessing", where=folder)
+    if pairs.pictures and (spec.vision is None or spec.preprocess is None):
+        raise ConfigError("pictures need an image tower and its preprocessing", where=folder)
+    if pairs.captions and spec.text is None:
+        raise ConfigError("texts need a text tower", where=folder)
     encoder = open_encoder(folder, request.precision)
     journal = Journal(out, pairs, request.batch_size, Features)
     captions, of = len(pairs.captions), len(pairs.captions) + len(pairs.pictures)
@@ -65,8 +69,7 @@ def encode(request: EncodeRequest, pairs: CaptionSet, report: Report) -> None:
     todo = journal.batches()
     done = captions + len(journal.kept)
     made: list[Features] = []
-    ready = prepared(todo.values(), spec.preprocess, workers=request.workers)
-    for (number, batch), inputs in zip(todo.items(), ready, strict=True):
+    for (number, batch), inputs in _ready(todo, spec.preprocess, request.workers):
         features = np.empty((0, spec.embed_dim), np.float32)
         if len(inputs.pixels):
             features = encoder.encode_image(inputs.pixels)
@@ -89,16 +92,27 @@ def encode(request: EncodeRequest, pairs: CaptionSet, report: Report) -> None:
     journal.finish([*journal.kept, *made], {**timing, **computed_by(encoder, request, pairs)})
 
 
+def _ready(
+    batches: Mapping[int, Sequence[Picture]], preprocess: PreprocessSpec | None, workers: int
+) -> Iterator[tuple[tuple[int, Sequence[Picture]], Prepared]]:
+    if batches:  # else the model need not have an image tower
+        assert preprocess is not None
+        ready = prepared(batches.values(), preprocess, workers=workers)
+        yield from zip(batches.items(), ready, strict=True)
+
+
 def encode_captions(
     encoder: Encoder,
     request: EncodeRequest,
-    pairs: CaptionSet,
+    pairs: CaptionSet | Collection,
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
     """Unit features of the captions, [n, E], from the cache where they were made before."""
     from zoo.models.zeroshot import encode_texts
 
     spec = encoder.spec
+    if not pairs.captions:
+        return np.empty((0, spec.embed_dim), np.float32)
     assert spec.text is not None
     # A caption that comes twice is encoded once, so that both are equal and not nearly so.
     texts, place = np.unique(np.array(pairs.captions, dtype=object), return_inverse=True)

@@ -158,7 +158,7 @@ def predict(
         data=of.data,
         out=str(out),
         batch_size=BATCH,
-        workers=_workers(len(images.pictures)),
+        workers=workers_for(len(images.pictures)),
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
@@ -193,7 +193,7 @@ def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk:
         data=of.data,
         out=str(out),
         batch_size=BATCH,
-        workers=_workers(len(of.images.pictures)),
+        workers=workers_for(len(of.images.pictures)),
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
@@ -201,8 +201,8 @@ def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk:
     return Encoded(folder=out, timing=read_timing(out), environment=said)
 
 
-def _workers(pictures: int) -> int:
-    """Starting processes takes longer than a few batches."""
+def workers_for(pictures: int) -> int:
+    """Processes that decode ahead: starting them takes longer than a few batches."""
     return min(WORKERS, os.cpu_count() or 1) if pictures > 10 * BATCH else 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zoo.deploy.encoder import open_encoder
-
 from benchmarks.contestants.serve import Works
+from zoo.deploy.encoder import open_encoder
 
 
 def prepare(folder: str, precision: str = "float32") -> Works:

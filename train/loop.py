@@ -91,7 +91,7 @@ def _prepare_and_train(
         gather_with_grad=arguments.gather_with_grad,
     )
     start = find_start(arguments, talk)
-    data = find_data(arguments)
+    data = find_data(arguments, talk)
     pictures = None
     if arguments.classification_eval:
         pictures = open_imageset(arguments.classification_eval)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train.data.pairs import Pairs, read_coco, read_csv, read_json
+from train.data.coco import read_coco
+from train.data.pairs import Pairs, read_csv, read_json
 from train.data.parts import read_parts
 from train.data.records import Records
 from train.data.shards import is_shards, read_shards
 from train.flags import Arguments
 from zoo.errors import UsageError
+from zoo.talk import Silence, Talk
 
 TASKS = (
     "coco_clip, a .json with --image_root, a .csv or .tsv, webdataset shards as {0000..0009}.tar, "
     "a list of LAION part files"
 )
 COCO = "coco_clip"
+QUIET = Silence()
 
 
-def find_data(arguments: Arguments) -> Pairs | Records:
+def find_data(arguments: Arguments, talk: Talk = QUIET) -> Pairs | Records:
     """The pictures and captions that ``--train_annotations`` or ``--task_name`` names.
+
+    Args:
+        arguments: the command line's.
+        talk: told of a download.
 
     Raises:
         UsageError: it is no kind of data that is known.
-        NotFoundError, DatasetError: what reading the annotations raises.
+        ZooError: what reading the annotations raises.
     """
     name = arguments.train_annotations or arguments.task_name
     path = Path(name)
@@ -32,7 +39,7 @@ def find_data(arguments: Arguments) -> Pairs | Records:
     if arguments.dataset_resampled:
         raise UsageError("--dataset_resampled draws from webdataset shards", where=name)
     if name == COCO:
-        return read_coco()
+        return read_coco(talk)
     if path.suffix in (".csv", ".tsv"):
         return read_csv(
             path,

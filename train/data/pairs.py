@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import DatasetError, NotFoundError
-
-COCO_TAR = "https://bj.bcebos.com/v1/paddlenlp/datasets/paddlemix/coco.tar"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,30 +20,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.paths)
-
-
-def coco_folder() -> Path:
-    """Where PaddleMIX keeps COCO: ``$PPMIX_HOME/datasets/coco``, by default in ~/.paddlemix."""
-    home = os.environ.get("PPMIX_HOME") or "~/.paddlemix"
-    return Path(home).expanduser() / "datasets" / "coco"
-
-
-def read_coco() -> Pairs:
-    """The training part of COCO in Karpathy's split, as PaddleMIX lays it out.
-
-    Raises:
-        NotFoundError: it is not there.
-    """
-    folder = coco_folder()
-    annotations = folder / "annotations" / "coco_karpathy_train.json"
-    if not annotations.is_file():
-        raise NotFoundError(
-            "COCO in Karpathy's split is not here",
-            where=annotations,
-            remedy=f"Unpack {COCO_TAR} (20 GB) so that {folder} holds annotations/ and images/, or "
-            "set PPMIX_HOME to the folder above datasets/.",
-        )
-    return read_json(annotations, folder / "images")
 
 
 def read_json(path: Path, image_root: Path) -> Pairs:

@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from train.data.records import Draw, without_overlap
+from train.data.tars import check_end
 from zoo.errors import (
     DatasetError,
     FormatError,
@@ -69,10 +70,7 @@ class Shards:
                     _members(archive, path), handler=second_of_a_name
                 )
                 yield from twice
-                # tarfile takes a header that is damaged or cut off for the end.
-                file.seek(archive.offset)
-                if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                    raise FormatError("this tar is damaged or cut off", where=path)
+                check_end(archive, file, path)
         except (tarfile.TarError, EOFError) as error:
             raise FormatError(
                 f"this tar can't be read on: {error}",

@@ -18,26 +18,6 @@ ENTRY = {
 }
 
 
-def test_coco_is_found_where_paddlemix_keeps_it(
-    arguments: Callable[..., Arguments], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PPMIX_HOME", str(tmp_path))
-    folder = tmp_path / "datasets" / "coco"
-    (folder / "annotations").mkdir(parents=True)
-    (folder / "annotations" / "coco_karpathy_train.json").write_text(json.dumps([ENTRY]))
-    pairs = find_data(arguments("--task_name", "coco_clip"))
-    assert pairs.captions == [ENTRY["caption"]]
-    assert pairs.paths == [str(folder / "images" / ENTRY["image"])]
-
-
-def test_without_coco_it_is_said_where_it_belongs(
-    arguments: Callable[..., Arguments], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PPMIX_HOME", str(tmp_path))
-    with pytest.raises(NotFoundError, match=r"coco_karpathy_train.json[\s\S]*coco.tar"):
-        find_data(arguments())
-
-
 @pytest.mark.parametrize("flag", ["--task_name", "--train_annotations"])
 def test_custom_annotations(arguments: Callable[..., Arguments], tmp_path: Path, flag: str) -> None:
     path = tmp_path / "mine.json"

@@ -47,7 +47,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _program() -> argparse.ArgumentParser:
-    listing = "\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:<{width}} {summary}" for name, summary in COMMANDS.items())
     return _Parser(
         prog="zoo",
         usage="zoo COMMAND [OPTIONS]",

@@ -27,7 +27,7 @@ COMMANDS = {
     "cache": "what zoo keeps on the disk, and giving it back",
     "sign": "vouch for a converted checkpoint with your key",
     "check-signature": "see whether a key vouches for a converted checkpoint",
-    "demo": "convert, verify and classify with the bundled checkpoint, offline",
+    "demo": "convert, verify and classify the bundled digits, offline",
     "doctor": "this environment, and what is missing for what",
 }
 

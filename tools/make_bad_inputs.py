@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.bad_inputs import network, rows
+from tests.bad_inputs import network, pictures, rows
 from tests.bad_inputs.case import Row
 from tests.bad_inputs.sections import SECTIONS
 
@@ -43,6 +43,7 @@ def _table(title: str, found: Iterable[Row]) -> str:
 
 def render() -> str:
     found = [(section.TITLE, section.CASES.values()) for section in SECTIONS]
+    found.append((pictures.TITLE, pictures.PICTURES.values()))
     found.append((network.TITLE, network.FAULTS.values()))
     found.append((rows.TITLE, rows.ROWS.values()))
     return "\n".join([HEAD, *(_table(title, cases) for title, cases in found)])

@@ -20,8 +20,7 @@ from train import job
 from train.arguments import parse
 from train.topology import find_topology
 from zoo.cli.output import Output
-from zoo.errors import UsageError
-from zoo.runtime import import_paddle
+from zoo.runtime import REFUSALS, import_paddle, no_device
 from zoo.talk import Silence
 
 
@@ -48,8 +47,8 @@ def main(argv: list[str]) -> int:
 def _choose(paddle: ModuleType, device: str) -> None:
     try:
         paddle.set_device(device)
-    except ValueError as error:
-        raise UsageError(f"Paddle has no device {device}: {error}") from None
+    except REFUSALS as error:
+        raise no_device(device, error) from None
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class ZooError(Exception):
 
     exit_code: ClassVar[int] = 1
     name: ClassVar[str] = "UNEXPECTED"
+    told = False  # whether the one document of --json has been printed, and says it
 
     def __init__(self, what: str, *, where: object = None, remedy: str | None = None) -> None:
         super().__init__(what)

@@ -18,11 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import AccessError, DiskError, LockError, PathError, ZooError
+from zoo.errors import AccessError, DigestError, DiskError, LockError, PathError, ZooError
 
 PARTIAL = ".partial"  # suffix of what is being written
 LOCK = ".lock"
 CHUNK = 16 << 20  # bytes handled at a time
+MAX_RECORD = 16 << 20  # bytes; the provenance of the largest model takes 0.4 MB
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -38,6 +39,26 @@ def pretty_json(document: object) -> bytes:
     """The one JSON text that is written to files: sorted keys, indented, UTF-8, final newline."""
     text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
+
+
+def read_record(path: Path) -> bytes:
+    """The bytes of a provenance or evidence, which are read before they are known to be zoo's.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DigestError: it is larger than any that zoo writes.
+        DiskError, AccessError: as the system says.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_RECORD + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise as_zoo_error(error, path) from error
+    if len(data) > MAX_RECORD:
+        raise DigestError(f"{path.name} is too large to be one that zoo wrote", where=path)
+    return data
 
 
 def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> str:
@@ -124,6 +145,10 @@ def _lock(path: Path, waiting: Callable[[], object]) -> int:
             _wait(handle, path, waiting)
             if os.fstat(handle).st_nlink:
                 return handle
+        except LockError:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
         except BaseException:
             os.close(handle)
             raise

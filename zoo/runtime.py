@@ -24,7 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from zoo.errors import missing_library
+from zoo.errors import UsageError, missing_library
 
 Origin = Literal["user", "user or paddle", "zoo", "not needed"]
 
@@ -33,6 +33,7 @@ _MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
     "MALLOC_MMAP_MAX_": (-4, 0),
 }
+REFUSALS = (ValueError, OSError, RuntimeError)  # what Paddle raises of a device it has not
 _PADDLE_CHATTER = ("WARNING: OMP_NUM_THREADS", "PLEASE USE OMP_NUM_THREADS")
 
 _ours: dict[str, str] = {}  # what zoo has set in this process
@@ -73,6 +74,15 @@ class Runtime:
     threads: int
     device: str | None
     late: bool
+
+
+def no_device(name: str, error: Exception) -> UsageError:
+    """What Paddle's refusal of a device means for a user."""
+    return UsageError(
+        f"this Paddle has no device {name!r}: {str(error).splitlines()[0]}",
+        remedy="Leave the device out, or install the Paddle that is built for it (README.md); "
+        "`zoo doctor` shows what there is.",
+    )
 
 
 def prepare(*, parity: bool = False) -> Runtime:

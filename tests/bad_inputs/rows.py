@@ -67,6 +67,18 @@ SECOND_CACHED = Row(
 )
 DEAD_LOCK = Row(input="a lock whose holder was killed", code=0)
 MEMORY = Row(input="a limit on memory below the size of the checkpoint (`ulimit -d`)", code=0)
+NO_DEVICE = Row(
+    input="`gpu:0` with the Paddle for CPU, to `zoo.load` and to training",
+    code=2,
+    name="USAGE",
+    says=("no device 'gpu:0'", "install the Paddle that is built for it", "zoo doctor"),
+)
+NO_LOCKS = Row(
+    input="a file system without locks, as some network file systems are",
+    code=7,
+    name="LOCK",
+    says=("this file system has no locks",),
+)
 NO_HUB = Row(
     input="no network, or a hub that is not there",
     code=6,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +107,19 @@ def test_the_lock_of_a_killed_process(tmp_path: Path, source: Path) -> None:
     _, said = second.communicate(timeout=PATIENCE)
     rows.DEAD_LOCK.check(second.returncode, said)
     assert names(tmp_path / "at") == ["out"]
+
+
+def test_a_file_system_without_locks(
+    tmp_path: Path, run_zoo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    (tmp_path / "at").mkdir()
+    ran = run_zoo("convert", good(tmp_path / "source"), "--out", tmp_path / "at" / "out")
+    rows.NO_LOCKS.check(ran.code, ran.stderr)
+    assert names(tmp_path / "at") == []
 
 
 def _append(weights: Path) -> None:

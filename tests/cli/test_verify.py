@@ -40,6 +40,9 @@ def test_a_damaged_file_is_exit_5_and_named(run_zoo, converted: Path) -> None:  
     ran = run_zoo("verify", converted)
     assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
     assert "status: claimed" in ran.stdout
+    ran = run_zoo("verify", converted, "--json")
+    assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
+    assert json.loads(ran.stdout)["results"][0]["status"] == "claimed", "it is one document"
 
 
 def test_another_source_is_exit_3(run_zoo, converted: Path, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -112,7 +112,7 @@ def test_what_the_processor_can_not_do(spec, make_weights, write_checkpoint):
         load_checkpoint(folder, dtype="float8")
     with pytest.raises(UsageError, match="CPU does not multiply bfloat16"):
         load_checkpoint(folder, dtype="bfloat16", device="cpu")
-    with pytest.raises(UsageError, match="no device abacus"):
+    with pytest.raises(UsageError, match="no device 'abacus'"):
         load_checkpoint(folder, device="abacus")
     assert load_checkpoint(folder, device="cpu").logit_scale.place.is_cpu_place()
 

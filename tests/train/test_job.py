@@ -122,7 +122,7 @@ def test_a_device_that_is_not_there_is_refused(
     if device == "gpu" and paddle.is_compiled_with_cuda():
         pytest.skip("this Paddle knows GPUs")
     done = run_script(*words, "--device", device)
-    assert (done.returncode, f"Paddle has no device {device}" in done.stderr) == (2, True)
+    assert (done.returncode, f"Paddle has no device '{device}'" in done.stderr) == (2, True)
 
 
 def _wait_for(happens: Callable[[], bool], seconds: float = 120) -> None:

@@ -35,6 +35,8 @@ def read_json(path: Path, image_root: Path) -> Pairs:
         raise DatasetError(
             f"broken JSON in line {error.lineno}, column {error.colno}: {error.msg}", where=path
         ) from None
+    except RecursionError:
+        raise DatasetError("JSON nested too deep", where=path) from None
     if not isinstance(entries, list):
         raise DatasetError("a JSON list of annotations belongs here", where=path)
     pairs = Pairs(paths=[], captions=[])

@@ -24,6 +24,7 @@ from zoo.files import as_zoo_error
 from zoo.inputs.images import open_image
 
 CAPTION, PICTURE = 2, 5  # columns
+MAX_LINE = 2**26  # bytes, which gzip can make of a thousandth; LAION's pictures have a few MB
 SMALLEST = 5  # pixels of a side; smaller pictures are left out
 
 
@@ -42,7 +43,10 @@ class Parts:
         """
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                yield from file
+                while line := file.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        raise FormatError(f"a line of more than {MAX_LINE} bytes", where=path)
+                    yield line
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FormatError(f"damaged gzip: {error}", where=path) from None
         except OSError as error:
@@ -90,7 +94,7 @@ def read_line(line: bytes) -> tuple[str, Image.Image]:
     try:
         facts = json.loads(columns[CAPTION])
         data = base64.b64decode(columns[PICTURE], validate=True)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"broken JSON or base64: {error}") from None
     captions = facts if isinstance(facts, dict) else {}
     caption = captions.get("caption_en") or captions.get("blip_caption_en")

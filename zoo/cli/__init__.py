@@ -159,7 +159,7 @@ def _report(error: ZooError, *, as_json: bool) -> int:
     from zoo.cli.output import printable
 
     print(printable(f"zoo: {error.name}: {error}"), file=sys.stderr)
-    if as_json:
+    if as_json and not error.told:
         import json
 
         document = {

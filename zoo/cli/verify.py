@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import Output
-from zoo.errors import CheckError, DigestError, NotFoundError, NotRunError, UsageError
+from zoo.errors import CheckError, DigestError, NotFoundError, NotRunError, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.verify.evidence import Rung
@@ -118,7 +118,11 @@ def run(args: argparse.Namespace) -> int:
         for result in results:
             show_result(result, out)
     asked = upto if args.upto or args.zero_shot else None
-    _judge(results, asked=asked, strict=args.strict)
+    try:
+        _judge(results, asked=asked, strict=args.strict)
+    except ZooError as error:
+        error.told = True
+        raise
     return 0
 
 

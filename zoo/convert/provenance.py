@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from zoo.errors import DigestError, NotFoundError
-from zoo.files import canonical_json, pretty_json, self_digest
+from zoo.files import canonical_json, pretty_json, read_record, self_digest
 
 PROVENANCE_NAME = "provenance.json"
 
@@ -96,7 +96,7 @@ def read(folder: Path) -> Provenance:
     """
     path = folder / PROVENANCE_NAME
     try:
-        data = path.read_bytes()
+        data = read_record(path)
     except FileNotFoundError:
         raise NotFoundError(
             "no provenance.json: this folder was not written by zoo convert", where=folder

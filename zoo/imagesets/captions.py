@@ -117,5 +117,5 @@ def _find(tree: Tree, path: str) -> Any:
 def _decoded(tree: Tree, name: str) -> Any:
     try:
         return msgspec.json.decode(tree.text(name))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise DatasetError(f"{name} is not JSON: {error}", where=tree.where) from None

@@ -22,6 +22,8 @@ PICTURE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
 KIT = "ILSVRC2012_devkit_t12"
 TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
 META = "data/meta.mat"
+# What a compressed file may unpack to: the kit has a dozen members, the largest of 2 MB.
+MAX_MEMBERS, MAX_MEMBER = 1000, 2**26
 
 
 def fits(tree: Tree) -> bool:
@@ -109,7 +111,9 @@ def _in_archive(path: Path) -> Mapping[str, bytes] | None:
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r:gz") as archive:
-            for member in archive:
+            for number, member in enumerate(archive):
+                if number > MAX_MEMBERS or member.size > MAX_MEMBER:
+                    raise DatasetError("larger than any development kit", where=path)
                 name = next((n for n in (TRUTH, META) if member.name.endswith(n)), None)
                 file = archive.extractfile(member) if name and member.isfile() else None
                 if name and file:

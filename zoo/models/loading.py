@@ -17,6 +17,7 @@ from zoo.convert.readers import Checkpoint
 from zoo.errors import ConfigError, MappingError, UsageError
 from zoo.models.clip import CLIP
 from zoo.models.positions import resize_image_positions, resize_text_positions
+from zoo.runtime import REFUSALS, no_device
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import Shape, native_shapes
 
@@ -80,8 +81,8 @@ def _on(device: str | None) -> Any:
         return nullcontext()
     try:
         return paddle.device.device_guard(device)
-    except ValueError as error:
-        raise UsageError(f"Paddle has no device {device}: {error}") from error
+    except REFUSALS as error:
+        raise no_device(device, error) from error
 
 
 def _check_names(checkpoint: Checkpoint, shapes: dict[str, Shape]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from zoo.errors import DigestError, FormatError, NotFoundError
-from zoo.files import pretty_json, self_digest, write_atomic
+from zoo.files import pretty_json, read_record, self_digest, write_atomic
 from zoo.manifest.entry import Top1Claim
 
 EVIDENCE_NAME = "evidence.json"
@@ -144,12 +144,12 @@ def read(path: Path) -> Evidence:
         DigestError: it is not what was written.
     """
     try:
-        data = path.read_bytes()
+        data = read_record(path)
     except FileNotFoundError:
         raise NotFoundError("there is no evidence", where=path) from None
     try:
         evidence = msgspec.json.decode(data, type=Evidence)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"not evidence: {error}", where=path) from None
     sealed = self_digest(msgspec.to_builtins(evidence)) == evidence.digest
     if not sealed or encode(evidence) != data:

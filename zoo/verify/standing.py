@@ -15,6 +15,7 @@ import msgspec
 from zoo import cache
 from zoo.convert.provenance import PROVENANCE_NAME
 from zoo.errors import ZooError
+from zoo.files import read_record
 from zoo.manifest import Manifest, Registry
 from zoo.verify.evidence import EVIDENCE_NAME, STATUSES, Evidence, Status, read, status
 
@@ -63,11 +64,11 @@ def _beside(folder: Path, manifest: Manifest) -> Finding:
         return _worthless(folder, "converted here, and not verified yet")
     try:
         evidence = read(path)
-        data = (folder / PROVENANCE_NAME).read_bytes()
+        data = read_record(folder / PROVENANCE_NAME)
         tensors_digest = msgspec.json.decode(data, type=_Provenance).tensors_digest
     except ZooError as error:
         return _worthless(path, error.what)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _worthless(path, f"there is no readable {PROVENANCE_NAME} beside it")
     if evidence.subject.tensors_digest != tensors_digest:
         return _worthless(path, "it is about other tensors than those beside it")

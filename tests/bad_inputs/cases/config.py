@@ -25,6 +25,11 @@ def _text(content: bytes) -> Make:
     return lambda at: good(at / "in", configuration=content)
 
 
+def _fields(count: int) -> bytes:
+    names = [f"{number:06x}" for number in (*range(count), count - 1)]
+    return ("{" + ",".join(f'"{name}":0' for name in names) + "}").encode()
+
+
 def _without(at: Path) -> None:
     (good(at / "in") / CONFIG).unlink()
 
@@ -124,6 +129,13 @@ CASES = {
         code=4,
         name="FORMAT",
         says=("the key 'model_cfg' occurs twice",),
+    ),
+    "many-keys": Case(
+        input="a configuration of 4 MB that says the last of its 380,000 fields twice",
+        make=lambda at: good(at / "in", configuration=_fields(380_000)),
+        code=4,
+        name="FORMAT",
+        says=("the key '05cc5f' occurs twice",),
     ),
     "large": Case(
         input="a configuration of 5 MB",

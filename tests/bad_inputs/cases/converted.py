@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from tests.bad_inputs.case import Case
-from tests.bad_inputs.checkpoint import Canary, Make, good
+from tests.bad_inputs.checkpoint import Canary, Make, good, tensors
+from zoo.cli import main
 from zoo.convert.run import Options, convert
 from zoo.convert.source import find_source
+from zoo.signing import sign
 from zoo.talk import Silence
 
 TITLE = "Converted checkpoints"
 WEIGHTS = "model.safetensors"
+PEM = serialization.Encoding.PEM
 VERIFY = ("verify", "{at}/model", "--upto", "files")
 
 
@@ -64,6 +72,32 @@ def _other_weights(at: Path) -> None:
     (folder / WEIGHTS).write_bytes(content)
 
 
+def _another(at: Path) -> Path:
+    """A good converted checkpoint of other weights."""
+    weights = tensors()
+    weights["visual.proj"] = -weights["visual.proj"]
+    source = good(at / "other-source", weights=weights)
+    options = Options(command=("zoo", "convert"))
+    return convert(find_source(str(source)), source, at / "other", options, Silence())
+
+
+def _replayed_evidence(at: Path) -> None:
+    other = _another(at)
+    assert main(["verify", str(other), "--upto", "files", "--quiet"]) == 0
+    shutil.copy(other / "evidence.json", converted(at))
+
+
+def _replayed_signature(at: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(
+        PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (at / "key").write_bytes(private)
+    (at / "key.pub").write_bytes(public)
+    shutil.copy(sign(_another(at), at / "key"), converted(at))
+
+
 def _damaged(input: str, make: Make, *says: str) -> Case:
     """Rung 1 says what is wrong, and the evidence of that is kept."""
     return Case(
@@ -75,6 +109,10 @@ def _damaged(input: str, make: Make, *says: str) -> Case:
         says=says,
         leaves="model/evidence.json",
     )
+
+
+def _deep(depth: int) -> str:
+    return '{"environment": {"a": ' + "[" * depth + "]" * depth + "}}"
 
 
 NOT_WRITTEN = "is not the one that was written"
@@ -117,6 +155,29 @@ CASES = {
         "evidence that no run wrote",
         _changed(lambda folder: (folder / "evidence.json").write_text("{}")),
         "evidence.json",
+    ),
+    "replayed-evidence": _damaged(
+        "evidence of another model, or of older weights",
+        _replayed_evidence,
+        "evidence.json is about other tensors",
+    ),
+    "replayed-signature": Case(
+        input="a signature of another model, or of older weights",
+        make=_replayed_signature,
+        command=("check-signature", "{at}/model", "--key", "{at}/key.pub"),
+        code=5,
+        name="SIGNATURE",
+        says=("the signature does not hold", WEIGHTS),
+    ),
+    "deep-evidence": _damaged(
+        "evidence nested 100,000 deep",
+        _changed(lambda folder: (folder / "evidence.json").write_text(_deep(100_000))),
+        "not evidence",
+    ),
+    "endless-provenance": _damaged(
+        "a provenance of 8 GB",
+        _changed(lambda folder: os.truncate(folder / "provenance.json", 8 << 30)),
+        "provenance.json is too large",
     ),
     "no-provenance": Case(
         input="no provenance",

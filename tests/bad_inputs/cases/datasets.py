@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tests.bad_inputs.case import Case
 from zoo.imagesets import imagenet
+from zoo.imagesets.flat import KIT, META
 
 TITLE = "Data sets"
 
@@ -53,6 +55,14 @@ def many(at: Path) -> None:
 def flat(at: Path) -> None:
     (at / "in").mkdir()
     (at / "in" / "ILSVRC2012_val_00000001.JPEG").write_bytes(png())
+
+
+def bomb(at: Path) -> None:
+    """A development kit of a few bytes that would unpack to 4 GB."""
+    flat(at)
+    member = tarfile.TarInfo(f"{KIT}/{META}")
+    member.size = 4 << 30
+    (at / "in" / f"{KIT}.tar.gz").write_bytes(gzip.compress(member.tobuf()))
 
 
 def hostile(change: Callable[[tarfile.TarInfo], Any]) -> Callable[[Path], None]:
@@ -134,6 +144,12 @@ CASES: dict[str, Case] = {
         "nothing says which class each is of",
         "development kit",
         input="a flat folder without labels",
+    ),
+    "kit-bomb": case(
+        bomb,
+        "DATASET",
+        "larger than any development kit",
+        input="a development kit of 100 bytes that unpacks to 4 GB",
     ),
     "climbing-member": case(
         hostile(lambda member: setattr(member, "name", "../../escaped.png")),

@@ -52,7 +52,7 @@ CASES = {
         make=with_file(safetensors({}, length=2**64 - 1)),
         code=4,
         name="FORMAT",
-        says=("claims 18446744073709551615 bytes", "at most 100000000"),
+        says=("claims 18446744073709551615 bytes", "at most 16777216"),
     ),
     "header-101-mb": Case(
         input="a header of 101 MB, which is all there",

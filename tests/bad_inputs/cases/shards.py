@@ -135,6 +135,13 @@ CASES = {
         name="FORMAT",
         says=("maps no tensors",),
     ),
+    "many": Case(
+        input="an index that names 100,000 files",
+        make=_text(json.dumps({"weight_map": {f"{n:x}": f"a{n:x}" for n in range(100_000)}})),
+        code=4,
+        name="FORMAT",
+        says=("the index names 100000 files, and at most 4096 are read",),
+    ),
     "not-a-name": Case(
         input="an index that maps a tensor to a number",
         make=_text('{"weight_map": {"logit_scale": 1}}'),

@@ -31,6 +31,7 @@ def test_custom_annotations(arguments: Callable[..., Arguments], tmp_path: Path,
     ("text", "message"),
     [
         ('[{"caption": "a",\n "image": }]', "broken JSON in line 2, column 11"),
+        ("[" * 100_000, "nested too deep"),
         ('{"caption": "a"}', "a JSON list"),
         ('[{"image": "a.png"}]', "annotation 0 has no text 'caption'"),
         ('[{"image": 5, "caption": "a"}]', "annotation 0 has no text 'image'"),

@@ -84,6 +84,7 @@ def test_a_line_is_a_caption_and_a_picture() -> None:
     [
         (b"a\tb\tc\n", "3 columns; at least 6"),
         (b"a\tb\t{\tc\td\tAAAA\n", "broken JSON or base64"),
+        (b"a\tb\t" + b"[" * 100_000 + b"\tc\td\tAAAA\n", "broken JSON or base64"),
         (b"a\tb\t{}\tc\td\tAAAA\n", "no caption_en"),
         (b'a\tb\t{"caption_en": "x"}\tc\td\t%%%\n', "broken JSON or base64"),
         (b'a\tb\t{"caption_en": "x"}\tc\td\tAAAA\n', "no picture"),
@@ -94,6 +95,18 @@ def test_a_line_is_a_caption_and_a_picture() -> None:
 def test_a_line_that_can_not_be_used_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         read_line(data)
+
+
+def test_a_line_that_unpacks_to_more_than_a_picture_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.data.parts.MAX_LINE", 1000)
+    part = tmp_path / "part-0.gz"
+    part.write_bytes(gzip.compress(b"a" * 999 + b"\n" + b"b" * 1_000_000))
+    records = Parts(paths=[part]).records(part)
+    assert len(next(records)) == 1000
+    with pytest.raises(FormatError, match="a line of more than 1000 bytes"):
+        next(records)
 
 
 def test_a_pass_reads_every_line_once_in_an_order_of_its_own(parts: Path, inputs: Inputs) -> None:

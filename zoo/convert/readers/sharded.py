@@ -17,6 +17,7 @@ from zoo.convert.readers.strict_json import parse_object
 from zoo.errors import FormatError, PathError
 
 MAX_INDEX = 16 * 2**20  # bytes; the index of a model of 1,000 tensors takes 0.1 MB
+MAX_SHARDS = 4096
 SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
 
@@ -43,6 +44,10 @@ def shards(index: MappedFile) -> dict[Path, set[str]]:
         if not isinstance(name, str):
             raise FormatError(f"tensor {shown(tensor)} is mapped to what is no file name")
         tensors.setdefault(name, set()).add(tensor)
+    if len(tensors) > MAX_SHARDS:
+        raise FormatError(
+            f"the index names {len(tensors)} files, and at most {MAX_SHARDS} are read"
+        )
     return {_shard(index.path, name): tensors[name] for name in sorted(tensors)}
 
 

@@ -21,7 +21,7 @@ def check_files(folder: Path, talk: Talk) -> Outcome:
         record = provenance.read(folder)
     except (DigestError, NotFoundError) as error:
         return failed(error.what)
-    problems = _strangers(folder, record) + _evidence(folder)
+    problems = _strangers(folder, record) + _evidence(folder, record)
     with talk.progress("files", sum(file.size for file in record.files), unit="B") as advance:
         for file in record.files:
             path = folder / file.name
@@ -48,11 +48,13 @@ def _strangers(folder: Path, record: Provenance) -> list[str]:
     ]
 
 
-def _evidence(folder: Path) -> list[str]:
+def _evidence(folder: Path, record: Provenance) -> list[str]:
     path = folder / evidence.EVIDENCE_NAME
     if path.is_file():
         try:
-            evidence.read(path)
+            found = evidence.read(path)
         except ZooError as error:
             return [f"{path.name}: {error.what}"]
+        if found.subject.tensors_digest != record.tensors_digest:
+            return [f"{path.name} is about other tensors, those of {found.subject.id}"]
     return []

@@ -44,7 +44,7 @@ def _bars(results: Results) -> list[tuple[str, Ratio, float, bool]]:
         for case in section.cases:
             for target in case.targets:
                 verdict = judge(case, target)
-                if verdict is None or verdict.over is None:
+                if verdict is None or verdict.over is None or target.in_band:
                     continue
                 found = verdict.ratio
                 wanted = target.at_least

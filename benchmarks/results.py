@@ -17,6 +17,7 @@ from msgspec import structs
 
 from zoo.errors import FormatError
 from zoo.files import pretty_json
+from zoo.verify.tolerance import parity_bound
 
 
 class Contestant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,19 +40,22 @@ class Contestant(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is wanted of one contestant; one of the two bounds is set.
+    """What is wanted of one contestant; one of the three is set.
 
     Attributes:
         ours: its name.
         over: whom it is held against: the fastest of these. Nobody: its own cost counts.
         at_least: how many times as fast it should be.
         at_most: how many times the cost it may take, or the cost itself.
+        in_band: its error is to be within the band of zoo/verify/tolerance.py, given the error of
+            ``over``, which is the reference in float32.
     """
 
     ours: str
     over: list[str] = []
     at_least: float | None = None
     at_most: float | None = None
+    in_band: bool = False
 
 
 class Limit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -153,6 +157,8 @@ def speed(case: Case, name: str, over: str) -> Ratio | None:
 
 def judge(case: Case, target: Target) -> Verdict | None:
     """Whether a target was reached, by the median; None where who it names has no values."""
+    if target.in_band:
+        return _judge_error(case, target)
     mine = case.find(target.ours).values
     if not mine:
         return None
@@ -170,6 +176,16 @@ def judge(case: Case, target: Target) -> Verdict | None:
     assert target.at_most is not None
     found = ratio(mine, best.values)
     return Verdict(target, best.name, found, found.middle <= target.at_most)
+
+
+def _judge_error(case: Case, target: Target) -> Verdict | None:
+    """The error as a share of what is allowed."""
+    (over,) = target.over
+    mine, reference = case.find(target.ours).error, case.find(over).error
+    if mine is None or reference is None:
+        return None
+    part = mine / parity_bound(reference)
+    return Verdict(target, over, Ratio(part, part, part), part <= 1)
 
 
 def share(case: Case, name: str) -> float | None:

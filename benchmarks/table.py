@@ -90,9 +90,12 @@ def _row(section: Section, case: Case, target: Target, verdict: Verdict | None) 
             f"{c.name}: {c.failed or 'not run'}"
             for c in case.contestants
             if c.name in (target.ours, *target.over) and not c.values
-        ]
+        ] or ["no float64 result"]
         return Row(work, _wanted(case, target, None), "-", "; ".join(lost), "not measured")
     ratio = verdict.ratio
+    if target.in_band:
+        found = f"{number(ratio.middle)} of it"
+        return Row(work, _wanted(case, target, verdict.over), found, "", _word(verdict))
     shown = [ratio.middle, ratio.low, ratio.high]
     if not target.over:
         shown = [case.shown(value) for value in shown]
@@ -102,11 +105,17 @@ def _row(section: Section, case: Case, target: Target, verdict: Verdict | None) 
         _wanted(case, target, verdict.over),
         f"{number(shown[0])}{unit}",
         between(shown[1], shown[2]),
-        "reached" if verdict.reached else "not reached",
+        _word(verdict),
     )
 
 
+def _word(verdict: Verdict) -> str:
+    return "reached" if verdict.reached else "not reached"
+
+
 def _wanted(case: Case, target: Target, over: str | None) -> str:
+    if target.in_band:
+        return f"{target.ours}: error within the float64 band"
     against = over or " or ".join(target.over)
     if len(target.over) > 1 and over:
         against = f"{over}, the better one"

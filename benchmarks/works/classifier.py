@@ -40,6 +40,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         targets=[
             Target(ours=DEPLOYED, over=[REFERENCE], at_least=AT_LEAST),
             Target(ours=EAGER, over=[REFERENCE], at_least=AT_LEAST),
+            *(Target(ours=name, over=[REFERENCE], in_band=True) for name in (DEPLOYED, EAGER)),
         ],
         rounds=2,
         warm_up=False,  # a turn is long enough

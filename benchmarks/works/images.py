@@ -15,6 +15,7 @@ from benchmarks.bench import Bench, measure_errors
 from benchmarks.cost import image_gflop
 from benchmarks.peers import (
     DEPLOYED,
+    EAGER,
     HALF,
     OURS,
     REFERENCE,
@@ -74,8 +75,10 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
 def _targets(model: str) -> list[Target]:
     targets = [
         Target(ours=DEPLOYED, over=[REFERENCE], at_least=FASTER.get(model, 1.0)),
-        Target(ours=DEPLOYED, over=["ONNX Runtime", "OpenVINO"], at_least=BEHIND),
+        *(Target(ours=name, over=[REFERENCE], in_band=True) for name in (EAGER, DEPLOYED)),
     ]
+    if model == "ViT-B-32":
+        targets.append(Target(ours=DEPLOYED, over=["ONNX Runtime", "OpenVINO"], at_least=BEHIND))
     if model in BFLOAT16:
         targets.append(Target(ours=HALF, over=[REFERENCE], at_least=BFLOAT16[model]))
     return targets

@@ -11,8 +11,16 @@ import numpy as np
 
 from benchmarks.bench import Bench, measure_errors
 from benchmarks.cost import text_gflop
-from benchmarks.peers import OURS, REFERENCE, feature_contestants, product_limits, turns
-from benchmarks.results import Case
+from benchmarks.peers import (
+    DEPLOYED,
+    EAGER,
+    OURS,
+    REFERENCE,
+    feature_contestants,
+    product_limits,
+    turns,
+)
+from benchmarks.results import Case, Target
 from zoo.inputs import bpe
 
 TITLE = "Text features"
@@ -35,6 +43,11 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             turns(contestants, "texts", given, BATCH),
             ours=OURS,
             baseline=REFERENCE,
+            targets=[
+                Target(ours=name, over=[REFERENCE], in_band=True)
+                for name in (EAGER, DEPLOYED)
+                if length == CHECKED
+            ],
             rounds=3,
             limits=product_limits(contestants),
             amount=text_gflop(spec, length),

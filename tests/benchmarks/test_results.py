@@ -60,6 +60,15 @@ def test_a_cost_of_its_own(case: Case, wanted: float, reached: bool) -> None:
     assert verdict and verdict.reached == reached and verdict.over is None
 
 
+@pytest.mark.parametrize(("error", "reached"), [(4e-6, True), (4.1e-6, False)])
+def test_an_error_may_be_twice_the_references(case: Case, error: float, reached: bool) -> None:
+    case.find("zoo").error, case.find("slow").error = error, 2e-6
+    verdict = judge(case, Target(ours="zoo", over=["slow"], in_band=True))
+    assert verdict and verdict.reached == reached
+    case.find("slow").error = None
+    assert judge(case, Target(ours="zoo", over=["slow"], in_band=True)) is None
+
+
 def test_the_share_of_the_limit(case: Case) -> None:
     # 25 GFLOP in half a second, where 100 a second are possible.
     assert share(case, "zoo") == pytest.approx(0.5)

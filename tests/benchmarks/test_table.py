@@ -32,6 +32,13 @@ def test_the_page(section: Section) -> None:
     assert "BUSY" not in page
 
 
+def test_an_error_is_shown_as_a_share_of_its_band(section: Section, case: Case) -> None:
+    case.find("slow").error = 1e-6
+    case.targets = [Target(ours="zoo", over=["slow"], in_band=True)]
+    (row,) = targets(section)
+    assert row[1:] == ("zoo: error within the float64 band", "0.1 of it", "", "reached")
+
+
 def test_every_row_has_all_its_cells(section: Section) -> None:
     lines = markdown(Results(sections=[section]), plot="x").splitlines()
     for table in ("| work | wanted", "| work | who"):

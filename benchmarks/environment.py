@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ PACKAGES = (
 )
 
 
+@cache
 def environment() -> dict[str, Any]:
     found = describe()
     processor = read_processor()

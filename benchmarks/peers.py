@@ -13,6 +13,7 @@ from zoo.speed.product import GFLOP
 PADDLENLP = Path(".venv-paddlenlp/bin/python")
 EAGER, REFERENCE = "zoo, eager", "open_clip, eager"
 DEPLOYED, HALF = "zoo, deployed", "zoo, deployed, bfloat16"
+COMPILED = "open_clip, torch.compile"
 OURS = (EAGER, DEPLOYED, HALF)
 Contestants = dict[str, Process | TurnError]
 
@@ -30,9 +31,7 @@ def feature_contestants(bench: Bench, architecture: str, tower: str) -> Contesta
         DEPLOYED: lambda: deployed(bench, architecture),
         HALF: (lambda: deployed(bench, architecture, precision="bfloat16")) if image else None,
         REFERENCE: lambda: bench.start("torch_model", folder=source),
-        "open_clip, torch.compile": lambda: bench.start(
-            "torch_model", folder=source, compiled=True
-        ),
+        COMPILED: lambda: bench.start("torch_model", folder=source, compiled=True),
         "ONNX Runtime": lambda: bench.start("onnx_model", path=str(made.onnx(architecture, tower))),
         "OpenVINO": lambda: bench.start("openvino_model", path=str(made.onnx(architecture, tower))),
         "OpenVINO, bfloat16": (

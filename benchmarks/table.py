@@ -205,9 +205,10 @@ def show(section: Section, console: Console) -> None:
     console.rule(section.title, align="left")
     for case in section.cases:
         table = Table(box=None, pad_edge=False)
-        table.add_column(f"{case.title}", no_wrap=True)
+        console.print(f"[bold]{case.title}[/]")
+        table.add_column("who", no_wrap=True)
         for title in (case.unit, "times as fast", "of limit", "error"):
-            table.add_column(title, justify="right")
+            table.add_column(title, justify="right", no_wrap=True)
         for _, name, middle, _, times, used, error in rows(case):
             table.add_row(name, middle, times, used, error)
         console.print(table)

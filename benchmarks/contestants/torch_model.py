@@ -15,7 +15,7 @@ def prepare(folder: str, precision: str = "float32", compiled: bool = False) -> 
     Args:
         folder: open_clip's own files.
         precision: of weights and products.
-        compiled: both towers go through the compiler, with a batch of any size.
+        compiled: both towers go through the compiler, for each shape that comes.
     """
     warnings.simplefilter("ignore")
     dtype = getattr(torch, precision)
@@ -24,8 +24,8 @@ def prepare(folder: str, precision: str = "float32", compiled: bool = False) -> 
     model = model.eval().to(dtype)
     encode_image, encode_text = model.encode_image, model.encode_text
     if compiled:
-        encode_image = torch.compile(encode_image, dynamic=True)
-        encode_text = torch.compile(encode_text, dynamic=True)
+        encode_image = torch.compile(encode_image, dynamic=False)
+        encode_text = torch.compile(encode_text, dynamic=False)
 
     @torch.inference_mode()
     def images(pixels: Any) -> Any:

@@ -84,7 +84,7 @@ def run(work: Work, bench: Bench, keep: Callable[[Section], object]) -> Section:
     bench.say(f"== {work.title} ({max(0.0, bench.left()) / 60:.0f} minutes left)")
     for model in (bench.models or work.models) if work.models else ("",):
         try:
-            if bench.left() <= 0:
+            if bench.left() <= 0:  # before a checkpoint is made for it
                 raise TurnError("out of time before it began")
             with bench:
                 for case in work.cases(bench, model):

@@ -87,7 +87,12 @@ class Bench:
             targets: what is wanted; one that names nobody who takes part is left out.
             limits: by name: the unit, and a turn that gives seconds for one.
             more: what else a ``Case`` has.
+
+        Raises:
+            TurnError: no time is left.
         """
+        if self.left() <= 0:
+            raise TurnError(f"out of time before {title}")
         others = cores_in_use()  # nobody of ours is at work yet
         self.say(f"{title}:" + (f" others use {others:.1f} cores" if others > BUSY else ""))
         ours, limits = set(ours), limits or {}

@@ -19,7 +19,7 @@ from typing import IO, Any, Self
 from benchmarks.turns import Turn, TurnError, last_words
 
 SHORTEST = 0.5  # seconds: what is quicker is repeated until it took that long
-LONGEST = 900.0  # seconds that a contestant may take for one answer
+LONGEST = 600.0  # seconds that a contestant may take for one answer
 
 
 class Process:

@@ -47,8 +47,24 @@ _NEEDED = ("model", "output_dir")
 
 
 class Parser(argparse.ArgumentParser):
+    """argparse with the house's errors; ``prog`` is a script of this folder."""
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, remedy=f"See: train/{self.prog} --help")
+
+    def parse_all(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Raises a UsageError at a word that is no flag's."""
+        found, unknown = self.parse_known_args(argv)
+        if not unknown:
+            return found
+        word = unknown[0]
+        if not word.startswith("--"):
+            remedy = "Is a backslash at a line's end?"
+            raise UsageError(f"{word!r} belongs to no flag", remedy=remedy)
+        name = word.removeprefix("--").partition("=")[0]
+        near = get_close_matches(name, vars(found), n=1)
+        remedy = f"Did you mean: --{near[0]}" if near else f"See: train/{self.prog} --help"
+        raise UsageError(f"there is no flag --{name}", remedy=remedy)
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -57,11 +73,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     Raises:
         UsageError: a flag is unknown, refused, or has a value that makes no sense.
     """
-    parser = _parser()
-    found, unknown = parser.parse_known_args(argv)
-    if unknown:
-        raise _unknown(unknown[0])
-    values = vars(found)
+    values = vars(_parser().parse_all(argv))
     for name, refused in REFUSED.items():
         value = values.pop(name)
         if value is not None and value.lower() not in map(str.lower, refused.neutral):
@@ -108,16 +120,6 @@ def boolean(word: str) -> bool:
     if word.lower() in (*_TRUE, *_FALSE):
         return word.lower() in _TRUE
     raise argparse.ArgumentTypeError(f"{word!r} is neither True nor False")
-
-
-def _unknown(word: str) -> UsageError:
-    if not word.startswith("--"):
-        return UsageError(f"{word!r} belongs to no flag", remedy="Is a backslash at a line's end?")
-    name = word.removeprefix("--").partition("=")[0]
-    known = [entry.name for entry in fields(Arguments)]
-    near = get_close_matches(name, known, n=1)
-    remedy = f"Did you mean: --{near[0]}" if near else "See: train/run_pretrain_dist.py --help"
-    return UsageError(f"there is no flag --{name}", remedy=remedy)
 
 
 def _check(arguments: Arguments) -> None:

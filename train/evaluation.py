@@ -61,7 +61,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--output_dir", required=True, type=Path, help="where results go")
     parser.add_argument("--disable_tqdm", metavar="BOOL", help="no progress", **switch)
     parser.add_argument("--tensorboard", metavar="BOOL", help="write its files too", **switch)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_all(argv)
     if arguments.per_device_eval_batch_size < 1:
         raise UsageError("--per_device_eval_batch_size must be positive")
     if arguments.dataloader_num_workers < 0:

@@ -76,7 +76,7 @@ def test_two_processes_give_what_one_gives(run_script, converted, digits, tmp_pa
     ("more", "code", "said"),
     [
         (("--fp16", "True"), 2, "Paddle on CPU does not multiply float16"),
-        (("--bf16", "True"), 2, "unrecognized arguments: --bf16"),
+        (("--bf16", "True"), 2, "there is no flag --bf16"),
         (("--fp16", "perhaps"), 2, "neither True nor False"),
         (("--per_device_eval_batch_size", "0"), 2, "must be positive"),
         (("--classification_eval", "/nowhere"), 6, "no such data set"),

@@ -32,7 +32,7 @@ examples:
   python -m benchmarks convert load         these
   python -m benchmarks --minutes 25         no round is begun that would not fit
   python -m benchmarks images --rounds 9
-  python -m benchmarks convert memory --models ViT-bigG-14     24 GiB, 55 GB of disk
+  python -m benchmarks convert memory --models ViT-bigG-14     24 GiB, 35 GB of disk
 """
 HERE = Path(__file__).parent
 JSON, PAGE, PLOT = "results.json", "RESULTS.md", "results.svg"

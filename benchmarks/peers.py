@@ -41,7 +41,7 @@ def feature_contestants(bench: Bench, architecture: str, tower: str) -> Contesta
         )
         if image
         else None,
-        "PaddleNLP": lambda: _paddlenlp(bench, architecture),
+        "PaddleNLP, as installed": lambda: _paddlenlp(bench, architecture),
     }
     return {name: or_why(make) for name, make in makers.items() if make is not None}
 

@@ -33,7 +33,10 @@ def case() -> Case:
             Target(ours="zoo", over=["slow"], at_most=0.4),
             Target(ours="zoo", over=["lost"], at_least=2.0),
         ],
-        limits=[Limit(name="product", unit="GFLOP", values=[0.01, 0.02, 0.01])],
+        limits=[
+            Limit(name="product", unit="GFLOP", values=[0.01, 0.02, 0.01]),
+            Limit(name="a slower one", unit="GFLOP", values=[0.02]),
+        ],
         amount=25.0,
         against="batch",
         size=8,

@@ -31,6 +31,7 @@ _POSITIVE = (
     "logging_steps",
     "eval_steps",
     "context_length",
+    "scale_loss",
     "train_num_samples",
 )
 _NOT_NEGATIVE = (
@@ -44,6 +45,7 @@ _NOT_NEGATIVE = (
 )
 _BELOW_ONE = ("adam_beta1", "adam_beta2", "ema_decay", "warmup_ratio")  # and not negative
 _NEEDED = ("model", "output_dir")
+_OF_HALF = ("fp16_opt_level", "amp_custom_black_list", "amp_custom_white_list")
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +80,9 @@ def parse(argv: Sequence[str]) -> Arguments:
         value = values.pop(name)
         if value is not None and value.lower() not in map(str.lower, refused.neutral):
             raise UsageError(f"--{name} {value} is refused: {refused.reason}")
-    arguments = Arguments(**values)
+    arguments = Arguments(
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    )
     _check(arguments)
     return arguments
 
@@ -95,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         options: dict[str, Any] = {"type": kind, "default": entry.default}
         if kind is bool:  # --do_train, --do_train True and --do_train=False
             options |= {"type": boolean, "nargs": "?", "const": True, "metavar": "BOOL"}
+        if typing.get_origin(kind) is tuple:
+            options |= {"type": str, "nargs": "*", "metavar": "NAME"}
         if entry.metadata["choices"]:
             options["choices"] = entry.metadata["choices"]
         parser.add_argument(f"--{entry.name}", help=_help(entry), **options)
@@ -112,7 +118,7 @@ def _plain(kind: Any) -> Any:
 
 def _help(entry: Any) -> str:
     text = str(entry.metadata["help"]).replace("%", "%%")
-    unsaid = entry.default is None or entry.default == ""
+    unsaid = entry.default in (None, "", ())
     return text if unsaid else f"{text} (default: {entry.default!r})"
 
 
@@ -142,3 +148,13 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--lock_image and --lock_text leave nothing to train")
     if arguments.evaluation_strategy == "steps" and not arguments.classification_eval:
         raise UsageError("--evaluation_strategy steps needs --classification_eval")
+    if arguments.fp16 and arguments.bf16:
+        raise UsageError("--fp16 and --bf16: only one of them can be")
+    for names, needed, given in (
+        (_OF_HALF, "--fp16 or --bf16", arguments.fp16 or arguments.bf16),
+        (("scale_loss",), "--fp16", arguments.fp16),
+    ):
+        for entry in fields(Arguments):
+            unchanged = getattr(arguments, entry.name) == entry.default
+            if entry.name in names and not (given or unchanged):
+                raise UsageError(f"--{entry.name} does nothing without {needed}")

@@ -43,6 +43,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     batch: int  # samples of all ranks in a step
     samples: int | None
     seed: int
+    loss_scale: float | None = None  # with --fp16
+    good_steps: int = 0  # since it changed
 
 
 @dataclass(frozen=True, kw_only=True)

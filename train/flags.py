@@ -86,13 +86,23 @@ class Arguments:
     warmup_ratio: float = flag(0.0, "share of all steps, where --warmup_steps is 0")
     ema_decay: float | None = flag(None, "keep a moving average of the weights beside them")
 
+    # Precision
+    bf16: bool = flag(False, "layers multiply in bfloat16, on devices that can; all else float32")
+    fp16: bool = flag(False, "layers multiply in float16, on devices that can; all else float32")
+    fp16_opt_level: str = flag(
+        "O1", "O2: all but Paddle's black list computes in half, for --bf16 too", ("O1", "O2")
+    )
+    scale_loss: float = flag(2.0**15, "--fp16's first factor to the loss; it adapts")
+    amp_custom_black_list: tuple[str, ...] = flag((), "Paddle operators that stay in float32")
+    amp_custom_white_list: tuple[str, ...] = flag((), "Paddle operators that compute in half")
+
     # Parallelism
     tensor_parallel_degree: int = flag(-1, "ranks that share each layer's weights; -1: 1")
     sharding_parallel_degree: int = flag(
         -1, "ranks that share the optimizer's state; -1: 1, or with --sharding all that are left"
     )
     sharding: str = flag(
-        "", "stage1: the optimizer's state; stage2 runs as stage1", ("", "stage1", "stage2")
+        "", "stage1: the optimizer's state; stage2: gradients too", ("", "stage1", "stage2")
     )
     device: str = flag("", "cpu, or gpu; default: Paddle's choice")
 
@@ -123,7 +133,7 @@ _OWN_NAMES = "checkpoints are zoo folders, whole on one rank"
 _NO_PREDICT = "this script trains; `zoo embed` computes features"
 _NO_PIPELINE = "the towers are not cut into pipeline stages"
 _COSINE = "the rate follows a cosine to 0 after the warm-up"
-_HALF = "not supported yet: computing in half precision"
+_FULL_EVAL = "evaluation computes in float32, as `zoo verify --zero-shot` does"
 _BEST = "not supported yet: the newest checkpoints are kept, whatever they score"
 
 REFUSED: dict[str, Refused] = {
@@ -136,15 +146,11 @@ REFUSED: dict[str, Refused] = {
     "tensor_fusion": Refused(
         neutral=("false",), reason="parameters are not fused; no result would change"
     ),
-    "bf16": Refused(neutral=("false",), reason=f"{_HALF}; Paddle on CPU multiplies float32 only"),
-    "fp16": Refused(neutral=("false",), reason=f"{_HALF}; Paddle on CPU multiplies float32 only"),
-    "fp16_opt_level": Refused(neutral=("O1",), reason=_HALF),
-    "scale_loss": Refused(neutral=("32768",), reason=_HALF),
-    "amp_master_grad": Refused(neutral=("false",), reason=_HALF),
-    "amp_custom_black_list": Refused(neutral=("",), reason=_HALF),
-    "amp_custom_white_list": Refused(neutral=("",), reason=_HALF),
-    "bf16_full_eval": Refused(neutral=("false",), reason=_HALF),
-    "fp16_full_eval": Refused(neutral=("false",), reason=_HALF),
+    "amp_master_grad": Refused(
+        neutral=("false", "true"), reason="gradients are float32 in any case"
+    ),
+    "bf16_full_eval": Refused(neutral=("false",), reason=_FULL_EVAL),
+    "fp16_full_eval": Refused(neutral=("false",), reason=_FULL_EVAL),
     "lr_scheduler_type": Refused(neutral=("linear", "cosine"), reason=_COSINE),
     "num_cycles": Refused(neutral=("0.5",), reason=_COSINE),
     "lr_end": Refused(neutral=("1e-7", "1e-07"), reason=_COSINE),

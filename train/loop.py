@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 from numpy.typing import NDArray
 from paddle import Tensor
 
@@ -30,39 +27,22 @@ from train.groups import parameter_groups
 from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
+from train.precision import LossScale, find_precision
 from train.report import Live, Nothing, Report
-from train.schedule import learning_rate
+from train.run import Run
+from train.stage2 import make_shards
 from train.start import build, describe, find_start
+from train.step import take_step
 from train.tensor_parallel import check_degree, cut, merge, split
 from train.topology import Topology
 from train.zeroshot import evaluate
 from zoo.convert.writer import WEIGHTS_NAME
-from zoo.errors import ConfigError, NonfiniteError
-from zoo.imagesets.imageset import ImageSet
+from zoo.errors import ConfigError
 from zoo.imagesets.recognise import open_imageset
 from zoo.inputs.preprocess import Preprocess
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
-
-LARGEST_SCALE = math.log(100)
-
-
-@dataclass(kw_only=True)
-class Run:
-    """Everything that a training consists of."""
-
-    arguments: Arguments
-    topology: Topology
-    plan: Plan
-    spec: CLIPSpec
-    engine: Engine
-    optimizer: Optimizer
-    average: MovingAverage | None
-    preprocess: Preprocess
-    pictures: ImageSet | None
-    report: Report
-    command: list[str]
 
 
 def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk: Talk) -> None:
@@ -98,16 +78,19 @@ def _prepare_and_train(
     plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
     _check_spec(plan, start.spec)
     check_degree(start.spec, arguments, topology)
+    precision = find_precision(arguments)
     model = split(build(start if plan.resumed is None else plan.model(start), arguments), topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
+    shards = make_shards(arguments, topology, optimizer)
     run = Run(
         arguments=arguments,
         topology=topology,
         plan=plan,
         spec=start.spec,
-        engine=Engine(model, loss, topology),
+        engine=Engine(model, loss, topology, precision, shards),
         optimizer=optimizer,
         average=MovingAverage(model, arguments.ema_decay) if arguments.ema_decay else None,
+        loss_scale=LossScale(arguments.scale_loss) if arguments.fp16 else None,
         preprocess=Preprocess(start.spec.preprocess),
         pictures=pictures,
         report=_report(arguments, topology, plan),
@@ -147,6 +130,9 @@ def _check_spec(plan: Plan, spec: CLIPSpec) -> None:
 
 
 def _restore(run: Run, folder: Path) -> None:
+    state = checkpoint.read_state(folder)
+    if run.loss_scale is not None and state.loss_scale is not None:
+        run.loss_scale = LossScale(state.loss_scale, state.good_steps)
     run.optimizer.restore(checkpoint.read_arrays(folder / checkpoint.OPTIMIZER_NAME))
     if run.average is not None:
         weights = folder / checkpoint.EMA / WEIGHTS_NAME
@@ -189,45 +175,12 @@ def _train(run: Run, batches: Iterator[list[Tensor]], bad: BadSamples) -> None:
     for step in range(plan.done, plan.steps):
         pixels, tokens, failures = next(batches)
         bad.note(failures.numpy())
-        run.report.step(step + 1, _step(run, step, pixels, tokens, bad.count), plan.batch)
+        run.report.step(step + 1, take_step(run, step, pixels, tokens, bad.count), plan.batch)
         last = step + 1 == plan.steps
         if last or (arguments.save_strategy == "steps" and (step + 1) % arguments.save_steps == 0):
             _save(run, step + 1)
         if run.pictures is not None and (last or _is_evaluated(arguments, step + 1)):
             _evaluate(run, step + 1)
-
-
-def _step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> dict[str, float]:
-    """One step of the optimizer; what there is to tell of it."""
-    arguments, plan, model = run.arguments, run.plan, run.engine.model
-    draws = np.random.SeedSequence([arguments.seed, step, run.topology.replica]).generate_state(1)
-    own = run.engine.backward(
-        pixels, tokens, pieces=arguments.gradient_accumulation_steps, seed=int(draws[0])
-    )
-    loss, bad_samples = run.engine.total(float(own), bad)
-    loss /= run.topology.replicas
-    norm = run.optimizer.clip(arguments.max_grad_norm)
-    if not (math.isfinite(loss) and math.isfinite(norm)):
-        epoch, batch = divmod(step, plan.per_epoch)
-        raise NonfiniteError(
-            f"the loss is {loss} and its gradient's norm {norm} at step {step + 1}: "
-            f"batch {batch + 1} of epoch {epoch + 1}",
-            remedy="The last checkpoint is as it was. Lower the rate, or lengthen the warm-up.",
-        )
-    rate = learning_rate(step, base=arguments.learning_rate, warmup=plan.warmup, steps=plan.steps)
-    run.optimizer.step(rate)
-    with paddle.no_grad():
-        model.logit_scale.clip_(0.0, LARGEST_SCALE)
-    if run.average is not None:
-        run.average.update(model)
-    return {
-        "epoch": step / plan.per_epoch,
-        "loss": loss,
-        "learning_rate": rate,
-        "gradient_norm": norm,
-        "logit_scale": model.logit_scale.exp().item(),
-        "bad_samples": bad_samples,
-    }
 
 
 def _save(run: Run, step: int) -> None:
@@ -243,7 +196,11 @@ def _save(run: Run, step: int) -> None:
         ema=ema,
         optimizer=optimizer,
         state=State(
-            step=step, batch=run.plan.batch, samples=run.plan.samples, seed=run.arguments.seed
+            step=step,
+            batch=run.plan.batch,
+            samples=run.plan.samples,
+            seed=run.arguments.seed,
+            **({} if run.loss_scale is None else run.loss_scale.state()),
         ),
     )
     folder = checkpoint.save(

@@ -2,7 +2,7 @@
 
 Sharing it out is ZeRO's stage 1 (https://arxiv.org/abs/1910.02054). It is written here because
 Paddle's DygraphShardingOptimizer takes no parameter groups and its group sharding no CPU. Stage 2
-also lets go of the gradients of other ranks' parameters; the numbers are the same.
+is in ``train.stage2``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from train.tensor_parallel import cut, merge
 from train.topology import Topology
 
 MOMENTS = ("moment1", "moment2")
-POWERS = ("beta1_pow", "beta2_pow")  # the same for every parameter
+POWERS = {"beta1_pow": "adam_beta1", "beta2_pow": "adam_beta2"}  # the same for every parameter
 State = dict[str, NDArray[np.float32]]
 
 
@@ -42,33 +42,37 @@ class Optimizer:
         self._owner = share_out(
             {n: math.prod(p.shape) for n, p in self.parameters.items()}, topology.sharding
         )
+        self._arguments = arguments
         self._topology = topology
         self._group = sharding_group(topology)
         self._own = {n: p for n, p in self.parameters.items() if self._is_own(n)}
         self._inner = _make(arguments, [self._own_part(group) for group in groups])
 
     @paddle.no_grad()
-    def clip(self, largest: float) -> float:
+    def clip(self, largest: float, scale: float = 1.0) -> float:
         """Scales the gradients so that their norm, all together, is at most ``largest``.
 
         Args:
-            largest: 0: they stay as they are.
+            largest: 0: they only become what they are without ``scale``.
+            scale: the factor that the loss had.
 
         Returns:
-            The norm as it was, the same on every rank.
+            The norm without ``scale`` and before clipping, the same on every rank. Where it is not
+            finite, the gradients stay as they are.
         """
-        squares = [
-            parameter.grad.square().sum()
-            for parameter in self.parameters.values()
-            if parameter.is_distributed or self._topology.part == 0  # what is whole counts once
-        ]
+        squares = [paddle.zeros([], next(iter(self.parameters.values())).dtype)]
+        for parameter in self._own.values():
+            if parameter.is_distributed or self._topology.part == 0:  # what is whole counts once
+                squares.append(parameter.grad.square().sum())
         square = paddle.stack(squares).sum()
-        if (tensor := tensor_group(self._topology)) is not None:
-            dist.all_reduce(square, group=tensor)
-        norm = float(square.sqrt())
-        if 0 < largest < norm:
-            for parameter in self.parameters.values():
-                parameter.grad.scale_(largest / norm)
+        for group in (self._group, tensor_group(self._topology)):
+            if group is not None:
+                dist.all_reduce(square, group=group)
+        norm = float(square.sqrt()) / scale
+        factor = (largest / norm if 0 < largest < norm else 1.0) / scale
+        if factor != 1 and math.isfinite(norm):
+            for parameter in self._own.values():
+                parameter.grad.scale_(factor)
         return norm
 
     def step(self, rate: float) -> None:
@@ -78,9 +82,13 @@ class Optimizer:
         if self._topology.sharding > 1:
             with paddle.no_grad():
                 for name, parameter in self.parameters.items():
-                    dist.broadcast(parameter, src=self._source(name), group=self._group)
+                    dist.broadcast(parameter, src=self.source(name), group=self._group)
+        self.forget()
+
+    def forget(self) -> None:
+        """No gradients; the next backward pass gives new ones without adding to zeros."""
         for parameter in self.parameters.values():
-            parameter.clear_gradient()
+            parameter.clear_gradient(False)  # by position: the name is not read
 
     def state(self) -> State:
         """What a later run goes on from, by the parameters' own names; every rank has to call it.
@@ -92,14 +100,19 @@ class Optimizer:
         state: State = {}
         for name, parameter in self.parameters.items():
             for moment in MOMENTS:
-                key = f"{parameter.name}_{moment}_0"
-                value = known[key] if self._is_own(name) else paddle.zeros_like(parameter)
+                value = known.get(f"{parameter.name}_{moment}_0")
+                if value is None:  # another rank's, or no step was taken yet
+                    value = paddle.zeros_like(parameter)
                 if self._topology.sharding > 1:
                     value = value.clone()
-                    dist.broadcast(value, src=self._source(name), group=self._group)
+                    dist.broadcast(value, src=self.source(name), group=self._group)
                 state[f"{name}.{moment}"] = merge(value, parameter, self._topology).numpy()
         first = next(iter(self._own.values()))
-        return state | {p: known[f"{first.name}_{p}_acc_0"].numpy() for p in POWERS}
+        for power, beta in POWERS.items():
+            value = known.get(f"{first.name}_{power}_acc_0")
+            begun = np.array([getattr(self._arguments, beta)], np.float32)
+            state[power] = begun if value is None else value.numpy()
+        return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Goes on from ``state``; call it before the first step."""
@@ -114,7 +127,7 @@ class Optimizer:
     def _is_own(self, name: str) -> bool:
         return self._owner[name] == self._topology.shard
 
-    def _source(self, name: str) -> int:
+    def source(self, name: str) -> int:
         """The rank of this rank's sharding group that owns a parameter."""
         return self._group.ranks[self._owner[name]]
 

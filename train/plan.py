@@ -115,8 +115,9 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
             f"{warmup} steps of warm-up in a training of {steps}: the rate would never be reached",
             remedy="Lower --warmup_steps, or train for longer.",
         )
-    if arguments.sharding == "stage2":
-        lines.append("sharding stage2 runs as stage1: the same numbers, more memory")
+    if topology.sharding > 1:
+        what = "optimizer's state" + (" and gradients" if arguments.sharding == "stage2" else "")
+        lines.append(f"{topology.sharding} ranks share out the {what}")
     return Plan(
         output=output,
         batch=batch,

@@ -4,6 +4,7 @@ is above 1, otherwise by its default group.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,8 @@ def start(topology: Topology) -> None:
         "mp_degree": topology.tensor,
         "pp_degree": 1,
     }
-    with _groups_one_by_one():
+    with _few_groups(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Current global rank . is not in group")
         fleet.init(is_collective=True, strategy=strategy, log_level="WARNING")
 
 
@@ -39,13 +41,19 @@ def finish(topology: Topology) -> None:
 
 
 @contextmanager
-def _groups_one_by_one() -> Iterator[None]:
-    """Paddle's gloo loses connections where ranks are not equally far in making groups."""
+def _few_groups() -> Iterator[None]:
+    """Fleet makes a group for every axis and check, and with gloo each may fail to connect: where
+    ranks are not equally far, one may be sent to an address that another has left.
+
+    A group of all ranks is the default group here, and others are made one by one.
+    """
     make = dist.new_group
 
-    def new_group(*arguments: Any, **options: Any) -> Group:
+    def new_group(ranks: list[int], **options: Any) -> Group:
+        if len(ranks) == dist.get_world_size():
+            return dist.get_group(0)
         dist.barrier()
-        group = make(*arguments, **options)
+        group = make(ranks, **options)
         dist.barrier()
         return group
 

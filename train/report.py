@@ -126,7 +126,8 @@ class Live:
         )
 
     def _write(self, entry: dict[str, Any]) -> None:
-        self._log.write(json.dumps(entry) + "\n")
+        whole = {k: None if v in (math.inf, -math.inf) or v != v else v for k, v in entry.items()}
+        self._log.write(json.dumps(whole, allow_nan=False) + "\n")
         self._log.flush()
 
 

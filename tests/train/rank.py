@@ -1,6 +1,6 @@
 """One rank of test_ranks.py: gradients of a batch and weights after some steps, several ways.
 
-rank.py OUT STEPS CASE...     CASE is NAME=DTYPE,SHARDING,TENSOR,LOCAL,GATHER,PIECES
+rank.py OUT STEPS CASE...     CASE is NAME=DTYPE,SHARDING,STAGE,TENSOR,LOCAL,GATHER,PIECES
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from train.engine import Engine  # noqa: E402
 from train.groups import parameter_groups  # noqa: E402
 from train.loss import ContrastiveLoss  # noqa: E402
 from train.optimizer import Optimizer  # noqa: E402
+from train.stage2 import make_shards  # noqa: E402
 from train.tensor_parallel import merge, split  # noqa: E402
 from train.topology import find_topology  # noqa: E402
 from zoo.models.clip import CLIP  # noqa: E402
@@ -47,8 +48,11 @@ def whole_batch(step: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
 
 def run(case: str, steps: int, out: Path) -> None:
     name, _, values = case.partition("=")
-    dtype, sharding, tensor, local, gather, pieces = values.split(",")
-    degrees = (f"--sharding_parallel_degree={sharding}", f"--tensor_parallel_degree={tensor}")
+    dtype, sharding, stage, tensor, local, gather, pieces = values.split(",")
+    degrees = (
+        *(f"--sharding_parallel_degree={sharding}", f"--sharding={stage}"),
+        f"--tensor_parallel_degree={tensor}",
+    )
     losses = (f"--local_loss={local}", f"--gather_with_grad={gather}")
     arguments = parse([*FLAGS, *degrees, *losses])
     topology = find_topology(arguments)
@@ -63,7 +67,7 @@ def run(case: str, steps: int, out: Path) -> None:
     model.to(dtype=dtype)
     model = split(model, topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
-    engine = Engine(model, loss, topology)
+    engine = Engine(model, loss, topology, shards=make_shards(arguments, topology, optimizer))
     part = slice(
         topology.replica * BATCH // topology.replicas,
         (topology.replica + 1) * BATCH // topology.replicas,
@@ -78,6 +82,7 @@ def run(case: str, steps: int, out: Path) -> None:
             arrays |= {
                 f"gradient.{n}": merge(p.grad, p, topology).numpy()
                 for n, p in optimizer.parameters.items()
+                if p.grad is not None  # another rank's
             }
         norm = optimizer.clip(arguments.max_grad_norm)
         optimizer.step(arguments.learning_rate)

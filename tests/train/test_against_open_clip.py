@@ -29,11 +29,11 @@ from tools.train_tiny import CLASSES, TEMPLATES, digits, split
 from train.arguments import parse
 from train.engine import Engine
 from train.groups import parameter_groups
-from train.loop import LARGEST_SCALE
 from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plot import plot_curves
 from train.schedule import learning_rate
+from train.step import LARGEST_SCALE
 from train.topology import Topology
 from zoo.convert.bundled import bundled_checkpoint
 from zoo.inputs.preprocess import Preprocess

@@ -37,6 +37,12 @@ def test_flags_take_their_types(arguments: Callable[..., Arguments]) -> None:
     assert (found.visual_lr, found.text_lr, found.pretrained) == (1.0, None, None)
 
 
+def test_a_list_is_words(arguments: Callable[..., Arguments]) -> None:
+    found = arguments("--bf16", "--amp_custom_black_list", "gelu", "softmax", "--fp16_opt_level=O2")
+    assert found.amp_custom_black_list == ("gelu", "softmax")
+    assert found.amp_custom_white_list == ()
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_flag_is_refused_with_its_reason(name: str) -> None:
     with pytest.raises(UsageError, match=f"--{name} surely-not is refused") as refusal:
@@ -70,6 +76,12 @@ def test_no_flag_is_both_taken_and_refused() -> None:
         (["--per_device_train_batch_size", "0"], "must be positive"),
         (["--lock_image", "--lock_text"], "leave nothing to train"),
         (["--evaluation_strategy", "steps"], "needs --classification_eval"),
+        (["--fp16", "--bf16"], "only one of them"),
+        (["--fp16_opt_level", "O2"], "does nothing without --fp16 or --bf16"),
+        (["--amp_custom_black_list", "gelu"], "does nothing without --fp16 or --bf16"),
+        (["--amp_custom_white_list", "gelu"], "does nothing without --fp16 or --bf16"),
+        (["--bf16", "--scale_loss", "1024"], "--scale_loss does nothing without --fp16"),
+        (["--fp16", "--scale_loss", "0"], "--scale_loss must be positive"),
         (["--model", ""], "--model is needed"),
         (["--output_dir", ""], "--output_dir is needed"),
     ],

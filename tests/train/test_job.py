@@ -31,7 +31,9 @@ TENSOR = ("--tensor_parallel_degree", 2)
 @pytest.mark.parametrize(
     ("degrees", "batch", "told"),
     [
-        pytest.param(SHARDED, 4, "sharding stage2 runs as stage1", id="sharded"),
+        pytest.param(
+            SHARDED, 4, "2 ranks share out the optimizer's state and gradients", id="stage 2"
+        ),
         pytest.param(TENSOR, 8, "4 steps of 8 pairs", id="tensor"),
     ],
 )

@@ -17,8 +17,10 @@ from zoo.runtime import import_paddle
 pytestmark = pytest.mark.paddle
 import_paddle()
 
+from train import checkpoint  # noqa: E402
 from train.arguments import parse  # noqa: E402
 from train.loop import train  # noqa: E402
+from train.precision import FULL  # noqa: E402
 from train.topology import Topology  # noqa: E402
 from zoo.errors import (  # noqa: E402
     ConfigError,
@@ -187,6 +189,35 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoints(
     (kept,) = (tmp_path / "run").glob("checkpoint-*")
     assert all(np.isfinite(array).all() for array in weights(tmp_path / "run", 1).values())
     assert kept.name == "checkpoint-1"
+
+
+def test_a_step_whose_gradient_overflows_is_left_out(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, read_log: Log
+) -> None:
+    """The loss scale's rules on gradients in float32, whose squares overflow too."""
+    monkeypatch.setattr("train.loop.find_precision", lambda arguments: FULL)
+    output = run("--fp16", "--scale_loss", 2.0**62, "--max_steps", 10, "--save_steps", 1)
+    found = events(output, "overflow")
+    assert 0 < len(found) < 10
+    last = found[-1]["step"]
+    assert [entry["loss_scale"] for entry in found] == [2.0 ** (61 - i) for i in range(last)]
+    before = load_file(output.parent / "small" / "model.safetensors")
+    assert_equal(weights(output, last), before)  # nothing has moved
+    assert not np.array_equal(weights(output, last + 1)["visual.proj"], before["visual.proj"])
+    log = read_log(output)
+    assert [entry["gradient_norm"] is None for entry in log] == [i < last for i in range(10)]
+    state = checkpoint.read_state(output / "checkpoint-10")
+    assert (state.loss_scale, state.good_steps) == (2.0 ** (62 - last), 10 - last)
+
+
+def test_a_scaled_loss_gives_the_same_step(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, read_log: Log
+) -> None:
+    plain = run("--max_grad_norm", 0.5, output="plain")
+    monkeypatch.setattr("train.loop.find_precision", lambda arguments: FULL)
+    scaled = run("--max_grad_norm", 0.5, "--fp16", "--scale_loss", 1024.0, output="scaled")
+    assert_equal(weights(scaled, 4), weights(plain, 4))  # a power of two changes no digit
+    assert read_log(scaled) == read_log(plain)
 
 
 def test_an_output_with_checkpoints_is_not_written_over(run: Callable[..., Path]) -> None:

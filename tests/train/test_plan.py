@@ -70,6 +70,13 @@ def test_a_stream_has_the_steps_it_is_given(plan: Callable[..., Plan]) -> None:
         plan(samples=None)
 
 
-def test_stage_2_is_said_to_run_as_stage_1(plan: Callable[..., Plan]) -> None:
-    assert "sharding stage2 runs as stage1" in plan("--sharding", "stage2").lines[0]
-    assert len(plan("--sharding", "stage1").lines) == 1
+@pytest.mark.parametrize(
+    ("stage", "what"),
+    [("stage1", "optimizer's state"), ("stage2", "optimizer's state and gradients")],
+)
+def test_what_is_shared_out_is_said(
+    arguments: Callable[..., Arguments], stage: str, what: str
+) -> None:
+    topology = Topology(rank=0, data=1, sharding=2)
+    found = make_plan(arguments("--sharding", stage), topology, samples=100)
+    assert found.lines[0] == f"2 ranks share out the {what}"

@@ -75,8 +75,8 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
         raise
     except Terminated:
         raise _stopped(topology, path) from None
-    except RuntimeError as error:  # what Paddle's collectives raise
-        if path.is_file() or any(word in str(error).lower() for word in LOST):
+    except (RuntimeError, SystemError) as error:  # what Paddle's collectives raise
+        if path.is_file() or any(word in _said(error).lower() for word in LOST):
             raise _stopped(topology, path) from error
         _leave(path, f"rank {topology.rank}: {error}")
         raise
@@ -86,6 +86,11 @@ def heed_sigterm() -> None:
     """From now on SIGTERM raises Terminated; call it when Paddle, which sets signals of its own, is
     imported."""
     signal.signal(signal.SIGTERM, _terminate)
+
+
+def _said(error: BaseException | None) -> str:
+    """What an error and those that led to it say: a failure in a hook comes wrapped."""
+    return "" if error is None else f"{error} {_said(error.__cause__ or error.__context__)}"
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -27,7 +27,8 @@ from train.groups import parameter_groups
 from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
-from train.precision import LossScale, find_precision
+from train.precision import LossScale, find_loss_scale, find_precision
+from train.processes import check_same_step
 from train.report import Live, Nothing, Report
 from train.run import Run
 from train.stage2 import make_shards
@@ -77,6 +78,7 @@ def _prepare_and_train(
         pictures = open_imageset(arguments.classification_eval)
     plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
     _check_spec(plan, start.spec)
+    check_same_step(plan.done, topology, plan.output)
     check_degree(start.spec, arguments, topology)
     precision = find_precision(arguments)
     model = split(build(start if plan.resumed is None else plan.model(start), arguments), topology)
@@ -90,7 +92,7 @@ def _prepare_and_train(
         engine=Engine(model, loss, topology, precision, shards),
         optimizer=optimizer,
         average=MovingAverage(model, arguments.ema_decay) if arguments.ema_decay else None,
-        loss_scale=LossScale(arguments.scale_loss) if arguments.fp16 else None,
+        loss_scale=find_loss_scale(arguments),
         preprocess=Preprocess(start.spec.preprocess),
         pictures=pictures,
         report=_report(arguments, topology, plan),

@@ -104,3 +104,8 @@ class LossScale:
         if self.value < SMALLEST:
             raise NonfiniteError("gradients overflow float16 however small the loss is scaled")
         return False
+
+
+def find_loss_scale(arguments: Arguments) -> LossScale | None:
+    """What ``--fp16`` begins with; None: the loss needs no factor."""
+    return LossScale(arguments.scale_loss) if arguments.fp16 else None

@@ -7,13 +7,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import paddle
 import paddle.distributed as dist
 from paddle.distributed import fleet
 from paddle.distributed.communication.group import Group
 
 from train.topology import Topology
+from zoo.errors import ConfigError
 
 
 def start(topology: Topology) -> None:
@@ -38,6 +41,25 @@ def finish(topology: Topology) -> None:
     """Waits for the others, so that no rank goes while another still talks to it."""
     if topology.world > 1:
         dist.barrier()
+
+
+def check_same_step(step: int, topology: Topology, output: Path) -> None:
+    """Every rank has to go on from the same step.
+
+    Raises:
+        ConfigError: they do not, as on nodes that have a folder each.
+    """
+    if topology.world == 1:
+        return
+    steps: list[paddle.Tensor] = []
+    dist.all_gather(steps, paddle.to_tensor([step]))
+    found = sorted({other.item() for other in steps})
+    if len(found) > 1:
+        raise ConfigError(
+            f"ranks would go on from different steps: {', '.join(map(str, found))}",
+            where=output,
+            remedy="All nodes have to share the folder of --output_dir.",
+        )
 
 
 @contextmanager

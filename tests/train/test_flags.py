@@ -34,6 +34,7 @@ from train.groups import parameter_groups  # noqa: E402
 from train.loss import ContrastiveLoss  # noqa: E402
 from train.optimizer import Optimizer  # noqa: E402
 from train.plan import make_plan  # noqa: E402
+from train.precision import find_loss_scale, find_precision  # noqa: E402
 from train.start import build, describe, find_start  # noqa: E402
 from train.topology import Topology, find_topology  # noqa: E402
 from zoo.errors import UsageError  # noqa: E402
@@ -144,6 +145,18 @@ def loses(world: World, words: list[str]) -> Seen:
     except UsageError as error:
         return {"refused": str(error), "loss": None}
     return {"refused": None, "loss": (loss.local_loss, loss.gather_with_grad)}
+
+
+def computes(world: World, words: list[str]) -> Seen:
+    """What the towers would compute in, on a device that can."""
+    arguments = world.arguments(words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paddle.device, "get_device", lambda: "gpu:0")
+        patch.setattr(paddle.amp, "is_float16_supported", lambda: True)
+        patch.setattr(paddle.amp, "is_bfloat16_supported", lambda: True)
+        precision = asdict(find_precision(arguments))
+    scale = find_loss_scale(arguments)
+    return precision | {"scale": scale and scale.value}
 
 
 def runs(world: World, words: list[str]) -> Seen:
@@ -276,6 +289,14 @@ ENTRIES: dict[str, Entry] = {
     "adam_beta2": Entry(by=steps, given="0.9", changes=ALL),
     "adam_epsilon": Entry(by=steps, given="1e-2", changes=ALL),
     "max_grad_norm": Entry(by=steps, given="1e-3", changes=ALL),
+    "bf16": Entry(by=computes, given="True", changes={"dtype"}),
+    "fp16": Entry(by=computes, given="True", changes={"dtype", "scale"}),
+    "fp16_opt_level": Entry(by=computes, given="O2", changes={"level"}, beside="--bf16"),
+    "scale_loss": Entry(by=computes, given="1024", changes={"scale"}, beside="--fp16"),
+    "amp_custom_black_list": Entry(
+        by=computes, given="gelu softmax", changes={"black"}, beside="--bf16"
+    ),
+    "amp_custom_white_list": Entry(by=computes, given="gelu", changes={"white"}, beside="--bf16"),
     "ema_decay": Entry(by=runs, given="0.5", changes={"averages"}),
     "classification_eval": Entry(
         by=runs, given="{pictures}/eval", changes={"evaluated", "batches"}
@@ -399,7 +420,7 @@ def test_the_help_says_a_neutral_default(name: str, capsys: pytest.CaptureFixtur
     (start,) = (found.start() for found in re.finditer(rf" --{name} [A-Z{{[]", shown))
     text = re.split(r" --(?=\w+ [A-Z{[])", shown[start + 1 :])[0]
     assert "default: None" not in text
-    if default not in (None, ""):
+    if default not in (None, "", ()):
         needed = ["--model", "m", "--output_dir", "o"]
         assert parse([*needed, f"--{name}", str(default)]) == parse(needed)
         assert text.endswith(f"(default: {default!r})")

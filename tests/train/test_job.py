@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -88,33 +89,45 @@ def test_every_rank_tells_of_the_one_that_failed(
         assert "Traceback" not in log
 
 
-def test_a_rank_that_is_killed_ends_the_job_with_a_word(words: list[str], tmp_path: Path) -> None:
-    output, logs = tmp_path / "run", tmp_path / "ranks"
+def test_a_rank_that_is_killed_ends_the_job_with_a_word_and_it_goes_on_to_the_bit(
+    run_script: Run, words: list[str], read_log: Log, tmp_path: Path
+) -> None:
+    output, unbroken, logs = tmp_path / "run", tmp_path / "unbroken", tmp_path / "ranks"
+    job = (
+        *(*words, "--max_steps", 60, "--save_steps", 3, "--save_total_limit", 2),
+        *("--per_device_train_batch_size", 4, "--dataloader_num_workers", 1),
+    )
     launcher = (sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2")
-    job = subprocess.Popen(
-        [
-            *launcher,
-            *("--log_dir", logs, "train/run_pretrain_dist.py", *words, "--max_steps", "100000"),
-            *("--per_device_train_batch_size", "4", "--save_steps", "3"),
-        ],
+    process = subprocess.Popen(
+        [*launcher, "--log_dir", logs, "train/run_pretrain_dist.py", *map(str, job)],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(lambda: (output / "checkpoint-3" / "state.json").is_file())
-        os.kill(_child(job.pid, rank=1), signal.SIGKILL)
-        assert job.wait(60) != 0
+        time.sleep(random.uniform(0, 3))
+        os.kill(_child(process.pid, rank=1), signal.SIGKILL)
+        assert process.wait(60) != 0
     finally:
-        job.terminate()
-        job.wait(60)
+        process.terminate()
+        process.wait(60)
     log = (logs / "workerlog.0").read_text()
     # Where gloo finds the connection broken before the launcher ends the job, it aborts the
     # process from C++, and the word is Paddle's own.
     word = "zoo: CHECK: rank 0 stopped because another process of the job is gone"
     assert word in log or "SIGABRT" in log
-    newest = max(output.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
-    assert load_file(newest / "model" / "model.safetensors")
+    assert len(read_log(output)) < 60
+    for more in (("--resume_from_checkpoint", "True"), ("--output_dir", unbroken)):
+        done = run_script(*job, *more, ranks=2)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert read_log(output) == read_log(unbroken)
+    first, second = (
+        load_file(folder / "checkpoint-60" / "model" / "model.safetensors")
+        for folder in (output, unbroken)
+    )
+    for name, array in first.items():
+        np.testing.assert_array_equal(second[name], array, err_msg=name)
 
 
 @pytest.mark.parametrize("device", ["gpu", "toaster"])

@@ -192,7 +192,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoints(
 
 
 def test_a_step_whose_gradient_overflows_is_left_out(
-    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, read_log: Log
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, read_log: Log, small: Path
 ) -> None:
     """The loss scale's rules on gradients in float32, whose squares overflow too."""
     monkeypatch.setattr("train.loop.find_precision", lambda arguments: FULL)
@@ -201,7 +201,7 @@ def test_a_step_whose_gradient_overflows_is_left_out(
     assert 0 < len(found) < 10
     last = found[-1]["step"]
     assert [entry["loss_scale"] for entry in found] == [2.0 ** (61 - i) for i in range(last)]
-    before = load_file(output.parent / "small" / "model.safetensors")
+    before = load_file(small / "model.safetensors")
     assert_equal(weights(output, last), before)  # nothing has moved
     assert not np.array_equal(weights(output, last + 1)["visual.proj"], before["visual.proj"])
     log = read_log(output)

@@ -38,6 +38,12 @@ TENSOR = {  # Fleet takes one topology in a process
     "tensor, in pieces": "float32,1,,2,true,true,2",
 }
 FOUR = {"four": "float32,1,,1,true,true,1"}
+HYBRID = {
+    "data and tensor": "float32,1,,2,true,true,1",
+    "stage 1 and tensor": "float32,2,stage1,2,true,true,2",
+    "data and stage 2": "float32,2,stage2,1,true,true,2",
+}
+TRIES = 3  # of a job of four ranks in groups, which gloo does not always connect
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +63,10 @@ def results(
         path = runs / f"{name}-{rank}.safetensors"
         if not path.exists():
             words = [f"{case}={values}" for case, values in cases.items()]
-            done = run_script(runs, STEPS, *words, ranks=ranks, script=RANK)
+            for _ in range(TRIES if cases.items() <= HYBRID.items() else 1):
+                done = run_script(runs, STEPS, *words, ranks=ranks, script=RANK)
+                if done.returncode == 0:
+                    break
             assert done.returncode == 0, done.stdout + done.stderr
         return load_file(path)
 
@@ -84,6 +93,10 @@ def error(found: np.ndarray, exact: np.ndarray) -> float:
 CASES = [
     *(pytest.param(2, of, name, id=name) for of in (TWO, TENSOR) for name in of),
     pytest.param(4, FOUR, "four", id="four ranks", marks=pytest.mark.long),
+    *(
+        pytest.param(4, {name: values}, name, id=name, marks=pytest.mark.long)
+        for name, values in HYBRID.items()
+    ),
 ]
 
 

@@ -1,0 +1,61 @@
+"""What ranks agree on; test_ranks.py, test_job.py and test_nodes.py have real ones."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from train.topology import Topology
+from zoo.runtime import import_paddle
+
+pytestmark = pytest.mark.paddle
+paddle = import_paddle()
+
+from train import job, processes  # noqa: E402
+from zoo.errors import CheckError, ConfigError  # noqa: E402
+
+TWO = Topology(rank=0, data=2, sharding=1)
+
+
+@pytest.fixture(autouse=True)
+def _keep_sigterm() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("other", [4, 0])
+def test_ranks_that_would_go_on_from_different_steps_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: Topology, other: int
+) -> None:
+    def all_gather(found: list[paddle.Tensor], own: paddle.Tensor) -> None:
+        found += [own, paddle.to_tensor([other])]
+
+    monkeypatch.setattr(processes.dist, "all_gather", all_gather)
+    processes.check_same_step(other, TWO, tmp_path)
+    processes.check_same_step(2, alone, tmp_path)
+    with pytest.raises(ConfigError, match="different steps:") as refusal:
+        processes.check_same_step(2, TWO, tmp_path)
+    assert str(other) in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, SystemError])
+def test_a_lost_connection_is_told_however_it_is_wrapped(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    with (
+        pytest.raises(CheckError, match="another process of the job is gone"),
+        job.one_failure(TWO, tmp_path),
+    ):
+        try:
+            raise RuntimeError("Read error [127.0.0.1]:41121: Connection reset by peer")
+        except RuntimeError as error:
+            raise kind("returned a result with an exception set") from error
+
+
+def test_a_bug_is_no_lost_connection(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a bug"), job.one_failure(TWO, tmp_path):
+        raise RuntimeError("a bug")

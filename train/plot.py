@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 920, 360
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 46  # margins
+LEFT, RIGHT, TOP, BOTTOM = 62, 26, 30, 46  # margins
 COLOURS = ("#0b6", "#36c", "#c63", "#939")
 LINES = 5  # of the grid
 
@@ -51,4 +51,4 @@ def plot_curves(curves: Mapping[str, Sequence[tuple[int, float]]], *, label: str
             f'<text x="{LEFT + 12 + 220 * number}" y="{HEIGHT - 8}" fill="{colour}">'
             f"{escape(name)}</text>",
         ]
-    return "\n".join([*parts, f'<text x="{LEFT + 6}" y="12">{escape(label)}</text>', "</svg>"])
+    return "\n".join([*parts, f'<text x="{LEFT + 6}" y="18">{escape(label)}</text>', "</svg>"])

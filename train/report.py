@@ -15,6 +15,7 @@ from zoo.errors import missing_library
 from zoo.files import write_atomic
 
 LOG_NAME, PLOT_NAME = "log.jsonl", "loss.svg"
+ERASE = "\r\x1b[K"  # back to the line's start, and what is there away
 
 
 class Writer(Protocol):
@@ -23,6 +24,12 @@ class Writer(Protocol):
     def add_scalar(self, name: str, value: float, step: int, /) -> object: ...
 
     def close(self) -> None: ...
+
+
+def tell(text: str) -> None:
+    """A line on stderr; on a terminal in place of the one that is redrawn at every step."""
+    erase = ERASE if sys.stderr.isatty() else ""
+    print(f"{erase}{text}", file=sys.stderr, flush=True)
 
 
 class Report(Protocol):
@@ -78,15 +85,16 @@ class Live:
         self._samples = 0
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
     def step(self, step: int, figures: dict[str, float], samples: int) -> None:
         """``step`` steps are done, the last with these figures and on so many samples."""
         self._samples += samples
         whole = step % self._every == 0 or step == self._steps or (step == 1 and self._first)
-        if whole or self._redraw:
-            back, end = ("\r" if self._redraw else ""), ("\n" if whole else "")
-            print(f"{back}{self._line(step, figures)}", end=end, file=sys.stderr, flush=True)
+        if whole:
+            tell(self._line(step, figures))
+        elif self._redraw:
+            print(f"{ERASE}{self._line(step, figures)}", end="", file=sys.stderr, flush=True)
         if whole:
             now = time.monotonic()
             figures = figures | {"images_per_second": self._samples / (now - self._last)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -47,6 +49,45 @@ def test_lines_come_every_so_many_steps(
     assert told[-1].endswith("0:00:00 left")
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(written: str) -> list[str]:
+    """What a terminal shows of it."""
+    lines, at = [""], 0
+    for part in re.findall(r"\n|\r|\x1b\[K|[^\n\r\x1b]+", written):
+        if part == "\n":
+            lines.append("")
+            at = 0
+        elif part == "\r":
+            at = 0
+        elif part == "\x1b[K":
+            lines[-1] = lines[-1][:at]
+        else:
+            lines[-1] = lines[-1][:at] + part + lines[-1][at + len(part) :]
+            at += len(part)
+    return lines[:-1]
+
+
+def test_on_a_terminal_one_line_is_redrawn_and_nothing_is_left_of_it(
+    arguments: Callable[..., Arguments], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    report = Live(tmp_path, arguments("--logging_steps", 4), steps=4, done=0)
+    report.step(1, FIGURES | {"loss": 1000.0}, 8)
+    report.step(2, FIGURES, 8)
+    report.event("checkpoint", 2, {"folder": "x"})
+    report.step(3, FIGURES, 8)
+    report.step(4, FIGURES, 8)
+    report.close()
+    first, second = shown(terminal.getvalue())
+    assert first == "step 2: checkpoint: folder x"
+    assert second.startswith("step 4/4  loss 2.5000") and second.endswith("0:00:00 left")
+    assert "step 1/4  loss 1000" in terminal.getvalue()
+
+
 def test_a_run_that_goes_on_drops_what_it_does_again(
     arguments: Callable[..., Arguments], tmp_path: Path
 ) -> None:
@@ -85,15 +126,54 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
         Live(tmp_path, arguments(*words), steps=1, done=0)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("tensorboard") is None, reason="the extra `train` is not installed"
-)
-def test_tensorboard_gets_its_files(arguments: Callable[..., Arguments], tmp_path: Path) -> None:
-    words = ("--tensorboard", "--logging_dir", tmp_path / "board")
-    report = Live(tmp_path, arguments(*words), steps=1, done=0)
-    report.step(1, FIGURES, 8)
+def write(arguments: Arguments, output: Path) -> None:
+    report = Live(output, arguments, steps=3, done=0)
+    for step in range(1, 4):
+        report.step(step, FIGURES | {"loss": 2.5 / step}, 8)
+    report.event("zero-shot", 3, {"top1": 75.0, "label": "mine"})
     report.close()
-    assert list((tmp_path / "board").rglob("*tfevents*"))
+
+
+LOSSES = [(1, 2.5), (2, 1.25), (3, pytest.approx(2.5 / 3, rel=1e-6))]
+
+
+@pytest.mark.parametrize("words", [("--tensorboard",), ("--report_to", "tensorboard")])
+def test_tensorboard_reads_what_was_written(
+    arguments: Callable[..., Arguments], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    write(arguments(*words, "--logging_dir", tmp_path / "board", "--logging_steps", 1), tmp_path)
+    found = EventAccumulator(str(tmp_path / "board")).Reload()
+    assert {*found.Tags()["tensors"]} == {
+        "zero-shot/top1",
+        "train/images_per_second",
+        *(f"train/{name}" for name in FIGURES),
+    }
+
+    def values(name: str) -> list[tuple[int, float]]:
+        return [(e.step, float(e.tensor_proto.float_val[0])) for e in found.Tensors(name)]
+
+    assert values("train/loss") == LOSSES
+    assert values("zero-shot/top1") == [(3, 75.0)]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("visualdl") is None,
+    reason="visualdl is not installed: it brings pandas and matplotlib (the extra `train`)",
+)
+def test_visualdl_reads_what_was_written(
+    arguments: Callable[..., Arguments], tmp_path: Path
+) -> None:
+    from visualdl import LogReader
+
+    write(arguments("--report_to", "visualdl", "--logging_steps", 1), tmp_path)
+    (file,) = (tmp_path / "runs").iterdir()
+    found = LogReader(file_path=str(file))
+    losses = found.get_data("scalar", "train/loss")
+    assert [(entry.id, entry.value) for entry in losses] == LOSSES
+    (top1,) = found.get_data("scalar", "zero-shot/top1")
+    assert (top1.id, top1.value) == (3, 75.0)
 
 
 def test_the_plot_is_drawn_to_scale() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from train.data.samples import TRIES
+from train.report import tell
 from zoo.cli.output import printable
 from zoo.errors import DatasetError
 
@@ -39,6 +39,5 @@ class BadSamples:
                     remedy="Does --image_root name the folder that the paths start from?",
                 )
             if self.count < NAMED:
-                reason = printable(self._why(int(first)))
-                print(f"left out: {reason}", file=sys.stderr, flush=True)
+                tell(f"left out: {printable(self._why(int(first)))}")
             self.count += int(count)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -58,11 +59,22 @@ class Run:
     anonymous: int  # bytes
 
 
-def run(*words: str) -> Run:
-    """Runs ``zoo WORDS --json``, looking at its memory as it goes."""
+def run(*words: str, limit: int | None = None) -> Run:
+    """Runs ``zoo WORDS --json``, looking at its memory as it goes.
+
+    Args:
+        words: the command's.
+        limit: bytes of memory that it may have of its own (RLIMIT_DATA).
+    """
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit or resource.RLIM_INFINITY,) * 2)
+
     started, peak = time.monotonic(), 0
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([*ZOO, *words, "--json", "-q"], stdout=output)
+        process = subprocess.Popen(
+            [*ZOO, *words, "--json", "-q"], stdout=output, preexec_fn=limited
+        )
         status = Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
             found = re.search(r"RssAnon:\s+(\d+) kB", status.read_text())

@@ -18,9 +18,11 @@ PADDLES_OWN = (
 )
 MODULES = sorted((ROOT / "zoo").rglob("*.py"))
 OUTSIDE = sorted(
-    path for room in ("train", "tools", "benchmarks") for path in (ROOT / room).rglob("*.py")
+    path
+    for room in ("train", "tools", "benchmarks", "fuzz")
+    for path in (ROOT / room).rglob("*.py")
 )
-UNPICKLERS = {"torch", "paddle", "pickle"}
+UNPICKLERS = {"torch", "paddle", "pickle", "dill", "cloudpickle", "joblib"}
 LOADS = {"load", "loads", "Unpickler"}
 
 
@@ -72,8 +74,9 @@ def test_a_breach_is_seen(place: str, line: str) -> None:
 
 
 def unpickled(source: str) -> list[int]:
-    """The lines on which a module's text would unpickle something, under whatever name."""
-    modules: set[str] = set()
+    """The lines on which a module's text would unpickle something, under whatever name: a module
+    may be imported as another, or handed over under its own name (``paddle = import_paddle()``)."""
+    modules = set(UNPICKLERS)
     found: list[int] = []
     nodes = list(ast.walk(ast.parse(source)))
     for node in nodes:
@@ -81,12 +84,24 @@ def unpickled(source: str) -> list[int]:
             modules |= {a.asname or a.name for a in node.names if a.name in UNPICKLERS}
         if isinstance(node, ast.ImportFrom) and node.module in UNPICKLERS:
             found += [node.lineno for alias in node.names if alias.name in LOADS]
+    inner = [
+        node.value for node in nodes if isinstance(node, ast.Attribute)
+    ]  # as a.load in a.load.b
     for node in nodes:
         match node:
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute):
-                if name in modules and attribute in LOADS:
+            case ast.Attribute(value=value, attr=attribute):
+                if attribute in LOADS and _root(value) in modules and node not in inner:
                     found.append(node.lineno)
+            case ast.keyword(arg="allow_pickle", value=ast.Constant(value=True)):
+                found.append(node.value.lineno)
     return found
+
+
+def _root(node: ast.expr) -> str | None:
+    """The name that a chain of attributes begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 @pytest.mark.parametrize("path", [*MODULES, *OUTSIDE], ids=short)
@@ -103,6 +118,10 @@ def test_nothing_loads_a_foreign_pickle(path: Path) -> None:
         "def f():\n    from paddle import load as read",
         "from zoo.verify.reference.libraries import torch\ntorch.load(path)",
         "import pickle\npickle.Unpickler(file)",
+        "paddle = import_paddle()\npaddle.load(path)",
+        "import paddle\npaddle.framework.io.load(path)",
+        "import torch\ntorch.jit.load(path)",
+        "import numpy as np\nnp.load(path, allow_pickle=True)",
     ],
 )
 def test_a_pickle_that_is_loaded_is_seen(source: str) -> None:

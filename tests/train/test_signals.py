@@ -11,27 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.proofs.processes import children, lives
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds
 
 pytestmark = pytest.mark.paddle
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, and that live."""
-    return [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-
-
-def lives(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:

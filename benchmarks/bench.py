@@ -133,44 +133,52 @@ class Bench:
         )
 
 
-def measure_errors(
-    case: Case,
-    contestants: Mapping[str, Process | TurnError],
-    exact: Process,
-    work: str,
-    given: Path,
-    axis: int,
-) -> None:
-    """What each contestant computes on ``given``, against float64: a relative RMS error.
-
-    Vectors are compared at length 1, as they are used.
+class Exact:
+    """What open_clip computes in float64, before the contestants that are held against it start:
+    beside them the largest models would not fit into memory.
 
     Args:
-        case: whose contestants get their errors.
-        contestants: by name; a contestant that fails here is out of the case.
-        exact: computes in float64; if it fails there are no errors, and the case's note says so.
-        work: what they are told to do.
-        given: its input.
-        axis: along which the vectors lie in what they compute.
+        bench: of the work.
+        model: the architecture.
+        work: what it and the contestants are told to do.
+        given: the input.
+        axis: along which vectors lie in what is computed; they are compared at length 1, as they
+            are used.
     """
 
-    def computed(process: Process) -> NDArray[np.float64]:
-        out = given.with_name("computed.npy")
-        process.do(work, given, save=out, shortest=0.0)
-        values: NDArray[np.float64] = np.load(out).astype(np.float64)
-        values /= np.linalg.norm(values, axis=axis, keepdims=True)
-        return values
+    def __init__(self, bench: Bench, model: str, work: str, given: Path, axis: int) -> None:
+        self._work, self._given, self._axis = work, given, axis
+        self._values: NDArray[np.float64] | None = None
+        self._failed = ""
+        source = str(bench.checkpoints.source(model))
+        bench.say(f"{model}, {work}: in float64")
+        with bench.start("torch_model", folder=source, precision="float64") as process:
+            try:
+                self._values = self._computed(process)
+            except TurnError as error:
+                self._failed = str(error)
 
-    try:
-        truth = computed(exact)
-    except TurnError as error:
-        case.note = f"No float64 result: {error}"
-        return
-    for contestant in case.contestants:
-        process = contestants.get(contestant.name)
-        if not contestant.values or not isinstance(process, Process):
-            continue
-        try:
-            contestant.error = relative_rms(computed(process), truth)
-        except TurnError as error:
-            contestant.failed, contestant.values = str(error), []
+    def judge(self, case: Case, contestants: Mapping[str, Process | TurnError]) -> None:
+        """Gives each contestant of the case its relative RMS error.
+
+        One that fails here is out of the case. Without a float64 result there are no errors, and
+        the case's note says so.
+        """
+        if self._values is None:
+            case.note = f"No float64 result: {self._failed}"
+            return
+        for contestant in case.contestants:
+            process = contestants.get(contestant.name)
+            if not contestant.values or not isinstance(process, Process):
+                continue
+            try:
+                contestant.error = relative_rms(self._computed(process), self._values)
+            except TurnError as error:
+                contestant.failed, contestant.values = str(error), []
+
+    def _computed(self, process: Process) -> NDArray[np.float64]:
+        out = self._given.with_name("computed.npy")
+        process.do(self._work, self._given, save=out, shortest=0.0)
+        values: NDArray[np.float64] = np.load(out).astype(np.float64)
+        values /= np.linalg.norm(values, axis=self._axis, keepdims=True)
+        return values

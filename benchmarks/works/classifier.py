@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.bench import Bench, measure_errors
+from benchmarks.bench import Bench, Exact
 from benchmarks.checkpoints import save_json
 from benchmarks.peers import DEPLOYED, EAGER, OURS, REFERENCE, deployed, or_why, turns
 from benchmarks.results import Case, Target
@@ -29,6 +29,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         REFERENCE: bench.start("torch_model", folder=source),
     }
     ours, theirs, few = (_words(bench.folder, n) for n in (CLASSES, THEIR_CLASSES, CHECKED))
+    exact = Exact(bench, model, "classifier", few, axis=0)
     prompts = len(templates())
     case = bench.race(
         f"{model}, {CLASSES} classes",
@@ -45,8 +46,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         rounds=2,
         warm_up=False,  # a turn is long enough
     )
-    with bench.start("torch_model", folder=source, precision="float64") as exact:
-        measure_errors(case, contestants, exact, "classifier", few, axis=0)
+    exact.judge(case, contestants)
     yield case
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench import Bench, measure_errors
+from benchmarks.bench import Bench, Exact
 from benchmarks.cost import image_gflop
 from benchmarks.peers import (
     COMPILED,
@@ -43,7 +43,6 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
     spec = bench.checkpoints.spec(model)
     assert spec.vision is not None
     size = spec.vision.image_size
-    contestants = feature_contestants(bench, model, "image")
     draw = np.random.default_rng(0)
 
     def pictures(count: int) -> Path:
@@ -51,6 +50,8 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         np.save(path, draw.standard_normal((count, 3, *size), dtype=np.float32))
         return path
 
+    exact = Exact(bench, model, "images", pictures(CHECKED), axis=1)
+    contestants = feature_contestants(bench, model, "image")
     for batch in BATCHES.get(model, (BATCH,)):
         given = pictures(batch)
         judged = batch == JUDGED.get(model, BATCH)
@@ -69,9 +70,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             size=batch,
         )
         if judged:
-            source = str(bench.checkpoints.source(model))
-            with bench.start("torch_model", folder=source, precision="float64") as exact:
-                measure_errors(case, contestants, exact, "images", pictures(CHECKED), axis=1)
+            exact.judge(case, contestants)
         yield case
 
 

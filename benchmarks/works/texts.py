@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bench import Bench, measure_errors
+from benchmarks.bench import Bench, Exact
 from benchmarks.cost import text_gflop
 from benchmarks.peers import (
     DEPLOYED,
@@ -33,10 +33,11 @@ CHECKED = 16  # the length that errors are measured at
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     spec = bench.checkpoints.spec(model)
-    contestants = feature_contestants(bench, model, "text")
     draw = np.random.default_rng(0)
-    for length in LENGTHS:
-        given = _texts(bench.folder / f"tokens-{length}.npy", length, draw)
+    texts = {n: _texts(bench.folder / f"tokens-{n}.npy", n, draw) for n in LENGTHS}
+    exact = Exact(bench, model, "texts", texts[CHECKED], axis=1)
+    contestants = feature_contestants(bench, model, "text")
+    for length, given in texts.items():
         case = bench.race(
             f"{model}, length {length}",
             "texts/s",
@@ -55,9 +56,7 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             size=length,
         )
         if length == CHECKED:
-            source = str(bench.checkpoints.source(model))
-            with bench.start("torch_model", folder=source, precision="float64") as exact:
-                measure_errors(case, contestants, exact, "texts", given, axis=1)
+            exact.judge(case, contestants)
         yield case
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 MODELS = "models"  # converted
 PROGRAMS = "programs"  # towers for Paddle Inference, a folder for each checkpoint
-KINDS = ("classifiers", "captions", "zero-shot", "retrieval", "embed")  # what runs keep
+PUBLISHED = "published"  # downloads that are not in the hub's own cache
+KINDS = (PUBLISHED, "classifiers", "captions", "zero-shot", "retrieval", "embed")  # what runs keep
 
 
 def home() -> Path:

@@ -42,7 +42,7 @@ def fetch_published(manifest: Manifest, talk: Talk) -> Path:
     if address is None:
         raise UsageError(f"PaddleMIX has no conversion of {manifest.id} that zoo knows")
     base = address.removesuffix(f"/{WEIGHTS}")
-    folder = cache.home() / "published" / manifest.id
+    folder = cache.home() / cache.PUBLISHED / manifest.id
     with locked(folder, talk.say):
         for name in NEEDED:
             if not (folder / name).is_file() and not _download(base, name, folder, talk):

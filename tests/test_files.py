@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
 
 
 def fill(target: Path, text: str, *, replace: bool = False) -> None:
-    with files.new_folder(target, replace=replace) as folder:
+    with files.new_folder(target, replace=replace, mark="file") as folder:
         (folder / "file").write_text(text)
 
 
@@ -100,7 +100,7 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(
 ) -> None:
     target = tmp_path / "out"
     fill(target, "old")
-    with pytest.raises(failure), files.new_folder(target, replace=True) as folder:
+    with pytest.raises(failure), files.new_folder(target, replace=True, mark="file") as folder:
         (folder / "file").write_text("new")
         raise failure
     assert content(target) == {"file": "old"}
@@ -143,6 +143,18 @@ def test_what_is_there_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> N
     assert content(target) == {"file": "old"}
     fill(target, "new", replace=True)
     assert content(target) == {"file": "new"}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path, replace: bool) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("d", "b\x1b[2J", "c", "a"):
+        (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(PathError, match="not zoo's: it has no file, and holds") as caught:
+        fill(tmp_path / "out", "new", replace=replace)
+    assert caught.value.what.endswith(r"holds 'a', 'b\x1b[2J', 'c', ...")
+    assert "--force or not" in str(caught.value.remedy)
+    assert len(names(tmp_path / "out")) == 4
 
 
 def test_no_link_is_followed_and_no_file_replaced(tmp_path: Path) -> None:
@@ -327,7 +339,7 @@ def test_a_signal_while_cleaning_up_leaves_nothing(
     fill(tmp_path / "out", "old")
     with (
         pytest.raises(KeyboardInterrupt),
-        files.new_folder(tmp_path / "out", replace=True) as folder,
+        files.new_folder(tmp_path / "out", replace=True, mark="file") as folder,
     ):
         (folder / "file").write_text("new")
         monkeypatch.setattr(shutil, "rmtree", interrupted)

@@ -82,7 +82,7 @@ def save(output: Path, snapshot: Snapshot, *, command: list[str], keep: int | No
         NonfiniteError: a weight is not finite.
     """
     folder = output / f"checkpoint-{snapshot.state.step}"
-    with new_folder(folder, replace=True) as partial:
+    with new_folder(folder, replace=True, mark=STATE_NAME) as partial:
         write_model(partial / MODEL, snapshot.spec, snapshot.weights, output.name, command)
         if snapshot.ema is not None:
             write_model(partial / EMA, snapshot.spec, snapshot.ema, output.name, command)

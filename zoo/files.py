@@ -22,6 +22,8 @@ from zoo.errors import AccessError, DigestError, DiskError, LockError, PathError
 
 PARTIAL = ".partial"  # suffix of what is being written
 LOCK = ".lock"
+MARK = "provenance.json"  # every folder that a command of zoo has written holds it
+SHOWN = 3  # names in a message
 CHUNK = 16 << 20  # bytes handled at a time
 MAX_RECORD = 16 << 20  # bytes; the provenance of the largest model takes 0.4 MB
 _AT_FDCWD = -100
@@ -166,15 +168,19 @@ def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
 
 
 @contextmanager
-def new_folder(target: Path, *, replace: bool) -> Iterator[Path]:
+def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Path]:
     """A folder to write into, which becomes ``target`` when the block ends without an error.
 
     Call it under ``locked(target)``: leftovers of dead processes are removed first.
 
+    Args:
+        target: what it becomes.
+        replace, mark: see ``check_target``.
+
     Raises:
-        PathError: ``target`` exists and ``replace`` is not set, or it is a file or a link.
+        PathError, AccessError, DiskError: see ``check_target``; as the system says.
     """
-    check_target(target, replace=replace)
+    check_target(target, replace=replace, mark=mark)
     partial = target.parent / f".{target.name}{PARTIAL}"
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -199,12 +205,21 @@ def _remove(folder: Path) -> None:
         raise
 
 
-def check_target(target: Path, *, replace: bool) -> None:
+def check_target(
+    target: Path, *, replace: bool, mark: str = MARK, source: Path | None = None
+) -> None:
     """Whether a folder may be written at ``target``.
 
+    Args:
+        target: where.
+        source: what it is made from, which is not to be in it.
+        replace: whether one that is there may be replaced.
+        mark: the file by which such a one is known. Nothing else is ever replaced, so that a slip
+            in a path costs nobody a folder of their own.
+
     Raises:
-        PathError: it is a link or a file, has no name of its own, or holds something and
-            ``replace`` is not set.
+        PathError: it is a link or a file, has no name of its own, or holds the source or something
+            that may not be replaced.
         AccessError: it can't be looked at.
     """
     if target.name in ("", ".."):
@@ -214,12 +229,26 @@ def check_target(target: Path, *, replace: bool) -> None:
             raise PathError("the output is a link, which zoo does not follow", where=target)
         if target.exists() and not target.is_dir():
             raise PathError("the output exists and is no folder", where=target)
-        if target.is_dir() and any(target.iterdir()) and not replace:
+        if source and source.resolve().is_relative_to(target.resolve()):
             raise PathError(
-                "the output exists", where=target, remedy="Choose another --out, or add --force."
+                "the output would take the place of the source",
+                where=target,
+                remedy="Choose another --out.",
             )
+        names = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
     except OSError as error:
         raise as_zoo_error(error, target) from error
+    if names and mark not in names:
+        found = ", ".join(map(ascii, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+        raise PathError(
+            f"the output exists and is not zoo's: it has no {mark}, and holds {found}",
+            where=target,
+            remedy="Choose another --out. zoo replaces only what it wrote, --force or not.",
+        )
+    if names and not replace:
+        raise PathError(
+            "the output exists", where=target, remedy="Choose another --out, or add --force."
+        )
 
 
 def _exchange(new: Path, old: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_bad_input(case, run_zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     at.mkdir()
     with files.new_folder(at / "out", replace=False) as old:
         (old / "model.safetensors").write_bytes(b"old and good")
+        (old / files.MARK).write_bytes(b"{}")
     case.make(at)
     for name, value in case.environment.items():
         monkeypatch.setenv(name, value)

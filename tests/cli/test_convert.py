@@ -291,10 +291,15 @@ def test_a_source_that_can_t_be_meant_is_told(
 def test_what_is_at_out_is_kept_unless_forced(run_zoo: Run, here: Path) -> None:
     (here / "out").mkdir()
     (here / "out" / "mine").write_text("mine")
+    (here / "out" / "provenance.json").write_text("as of zoo's")
+    (here / "photos").mkdir()
+    (here / "photos" / "cat.jpg").write_text("mine")
     (here / "link").symlink_to("out")
     (here / "file").write_text("file")
     for out, forced, said in (
-        ("out", False, "the output exists"),
+        ("out", False, "add --force"),
+        ("photos", False, "is not zoo's: it has no provenance.json, and holds 'cat.jpg'"),
+        ("photos", True, "is not zoo's: it has no provenance.json, and holds 'cat.jpg'"),
         ("link", False, "a link"),
         ("link", True, "a link"),
         ("file", False, "no folder"),
@@ -306,7 +311,8 @@ def test_what_is_at_out_is_kept_unless_forced(run_zoo: Run, here: Path) -> None:
         assert (ran.code, ran.stdout) == (4, "")
         assert "zoo: PATH: " in ran.stderr
         assert said in ran.stderr
-    assert contents(here / "out") == {"mine": b"mine"}
+    assert contents(here / "out") == {"mine": b"mine", "provenance.json": b"as of zoo's"}
+    assert contents(here / "photos") == {"cat.jpg": b"mine"}
     assert (here / "file").read_text() == "file"
     assert run_zoo("convert", "./in", "--out", "out", "--force").code == 0
     assert names(here / "out") == NAMES

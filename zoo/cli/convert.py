@@ -55,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-nonfinite", action="store_true", help="convert weights with NaN or infinite values"
     )
-    parser.add_argument("--force", action="store_true", help="replace what is at --out")
+    parser.add_argument("--force", action="store_true", help="replace what zoo wrote at --out")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="DIR", type=Path, help="a converted checkpoint")
     parser.add_argument("--to", choices=(*LIBRARIES, PROGRAMS), required=True, help="whose format")
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="the folder to make")
-    parser.add_argument("--force", action="store_true", help="replace what is at --out")
+    parser.add_argument("--force", action="store_true", help="replace what zoo wrote at --out")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from zoo.errors import DigestError, NotFoundError
-from zoo.files import canonical_json, pretty_json, read_record, self_digest
+from zoo.files import MARK, canonical_json, pretty_json, read_record, self_digest
 
-PROVENANCE_NAME = "provenance.json"
+PROVENANCE_NAME = MARK
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ from zoo.convert.source import Source
 from zoo.convert.stream import THREADS, Tensor, Written
 from zoo.convert.tables import digest
 from zoo.convert.writer import write_checkpoint
-from zoo.errors import ConfigError, PathError
+from zoo.errors import ConfigError
 from zoo.files import (
     check_space,
     check_target,
@@ -95,7 +95,7 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
         ZooError: of every kind; then nothing new is at ``out``, and what was there still is.
     """
     if out is not None:
-        _check_out(out, path, options)
+        check_target(out, replace=options.force, source=path)
     opened = open_source(path, family=options.family, spec=options.arch)
     with closing(opened.checkpoint):
         job = _plan(source, opened, options)
@@ -123,17 +123,6 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
             with new_folder(out, replace=options.force) as folder:
                 _fill(folder, job, digests, talk)
     return out
-
-
-def _check_out(out: Path, path: Path, options: Options) -> None:
-    """What can be said of ``--out`` before anything is read."""
-    check_target(out, replace=options.force)
-    if path.resolve().is_relative_to(out.resolve()):
-        raise PathError(
-            "the output would take the place of the source",
-            where=out,
-            remedy="Choose another --out.",
-        )
 
 
 def _is_there(out: Path, job: _Job, talk: Talk) -> bool:

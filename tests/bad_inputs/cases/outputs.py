@@ -30,6 +30,12 @@ def _file(at: Path) -> None:
     (at / "file").write_text("mine")
 
 
+def _another(at: Path) -> None:
+    good(at / "in")
+    (at / "photos").mkdir()
+    (at / "photos" / "cat.jpg").write_text("mine")
+
+
 CASES = {
     "exists": Case(
         input="an output that is there already",
@@ -38,6 +44,14 @@ CASES = {
         code=4,
         name="PATH",
         says=("the output exists", "add --force"),
+    ),
+    "another": Case(
+        input="an output that is a folder of something else, with `--force`",
+        make=_another,
+        command=_convert("{at}/photos", "--force"),
+        code=4,
+        name="PATH",
+        says=("exists and is not zoo's: it has no provenance.json, and holds 'cat.jpg'",),
     ),
     "file": Case(
         input="an output that is a file",

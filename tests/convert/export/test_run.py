@@ -103,7 +103,7 @@ def test_it_does_not_take_the_checkpoint_s_place(converted: Path, run_zoo: Run, 
     place = converted if inner == "." else converted.parent
     ran = run_zoo("export", converted, "--to", "hf", "--out", place, "--force")
     assert ran.code == 4
-    assert "take the place of the checkpoint" in ran.stderr
+    assert "take the place of the source" in ran.stderr
     assert names(converted) == before
 
 

@@ -14,7 +14,7 @@ from zoo.convert.provenance import (
     TensorRecord,
 )
 from zoo.convert.select import is_converted
-from zoo.errors import DigestError, NotFoundError, PathError
+from zoo.errors import DigestError, NotFoundError
 from zoo.files import check_target, sha256_file
 from zoo.version import VERSION
 
@@ -28,9 +28,7 @@ def check_places(folder: Path, out: Path, *, replace: bool) -> None:
     """
     if not is_converted(folder):
         raise NotFoundError("this folder is no converted checkpoint", where=folder)
-    check_target(out, replace=replace)
-    if folder.resolve().is_relative_to(out.resolve()):
-        raise PathError("the output would take the place of the checkpoint", where=out)
+    check_target(out, replace=replace, source=folder)
 
 
 def record_of(folder: Path) -> Provenance | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 from zoo.errors import ConfigError, FormatError, NotFoundError
 from zoo.spec import RGB, Pair, TowerSpec
+from zoo.strict_json import parse_object
 
 T = TypeVar("T")
 C = TypeVar("C", bound=str)
@@ -175,41 +175,12 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
     Raises:
         NotFoundError: there is no such file.
-        FormatError: it is too large, not UTF-8, or not such JSON.
+        FormatError: it is too large, or not such JSON.
     """
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise FormatError("too large for a configuration", where=path)
-        text = path.read_bytes().decode("utf-8")
-        data = json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
-        )
+        data = path.read_bytes()
     except FileNotFoundError:
         raise NotFoundError("there is no such file", where=path) from None
-    except UnicodeDecodeError as error:
-        raise FormatError(f"not UTF-8 at byte {error.start}", where=path) from None
-    except json.JSONDecodeError as error:
-        raise FormatError(f"not JSON: {error.msg} at byte {error.pos}", where=path) from None
-    except RecursionError:
-        raise FormatError("JSON nested too deep", where=path) from None
-    except ValueError as error:  # ours, or of a number with more digits than Python converts
-        raise FormatError(str(error).partition(";")[0], where=path) from None
-    if not isinstance(data, dict):
-        raise FormatError(f"a JSON object belongs here, not a {type(data).__name__}", where=path)
-    return data
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise ValueError(f"the key {key!r} occurs twice")
-        result[key] = value
-    return result
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
-    return value
+    return parse_object(data, what="the file", where=path)

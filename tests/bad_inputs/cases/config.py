@@ -93,21 +93,21 @@ CASES = {
         make=_text(b"{"),
         code=4,
         name="FORMAT",
-        says=("not JSON", "at byte 1", CONFIG),
+        says=("not JSON", "at its byte 1", CONFIG),
     ),
     "not-utf-8": Case(
         input="a configuration that is not UTF-8",
         make=_text(b'{"\xff": 1}'),
         code=4,
         name="FORMAT",
-        says=("not UTF-8 at byte 2", CONFIG),
+        says=("not UTF-8 at its byte 2", CONFIG),
     ),
     "array": Case(
         input="a configuration that is a JSON array",
         make=_text(b"[]"),
         code=4,
         name="FORMAT",
-        says=("a JSON object belongs here, not a list",),
+        says=("the file is not a JSON object",),
     ),
     "deep": Case(
         input="a configuration nested 100,000 deep",
@@ -128,7 +128,7 @@ CASES = {
         make=_text(b'{"model_cfg": {}, "model_cfg": {}}'),
         code=4,
         name="FORMAT",
-        says=("the key 'model_cfg' occurs twice",),
+        says=("the key 'model_cfg' appears twice",),
     ),
     "many-keys": Case(
         input="a configuration of 4 MB that says the last of its 380,000 fields twice",

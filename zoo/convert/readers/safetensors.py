@@ -13,8 +13,8 @@ import numpy as np
 from zoo.convert.readers.contents import Contents
 from zoo.convert.readers.layout import Layout, checked_shape, packed_strides, shown
 from zoo.convert.readers.mapped_file import MappedFile
-from zoo.convert.readers.strict_json import parse_object
 from zoo.errors import FormatError, TruncatedError
+from zoo.strict_json import parse_object
 
 # Bytes. The format's own limit is 100 MB, of which a JSON parser can make gigabytes; the header of
 # the zoo's largest model takes 0.2 MB.

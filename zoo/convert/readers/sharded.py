@@ -13,8 +13,8 @@ from pathlib import Path
 from zoo.convert.readers.layout import shown
 from zoo.convert.readers.mapped_file import MappedFile
 from zoo.convert.readers.recognise import ACCEPTED
-from zoo.convert.readers.strict_json import parse_object
 from zoo.errors import FormatError, PathError
+from zoo.strict_json import parse_object
 
 MAX_INDEX = 16 * 2**20  # bytes; the index of a model of 1,000 tensors takes 0.1 MB
 MAX_SHARDS = 4096

@@ -77,6 +77,14 @@ FAULTS = {
         lambda handler, size: handler.part_of(b"short"),
         "Consistency check failed",
     ),
+    "length": _network(
+        "a `Content-Length` of more bytes than come",
+        FILES,
+        lambda handler, size: handler.reply(200, bytes(size // 2), length=size),
+        "Trying to resume download",
+        "was not finished",
+        "the hub can't be reached",
+    ),
     "other": Fault(
         input="a file of the right size with other bytes",
         part=FILES,

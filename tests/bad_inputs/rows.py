@@ -85,6 +85,24 @@ NO_HUB = Row(
     name="NETWORK",
     says=("the hub can't be reached", "HTTPS_PROXY"),
 )
+NO_NAME = Row(
+    input="a hub whose name nobody knows (no DNS)",
+    code=6,
+    name="NETWORK",
+    says=("the hub can't be reached", "HF_ENDPOINT"),
+)
+NO_PROXY = Row(
+    input="a proxy that is not there",
+    code=6,
+    name="NETWORK",
+    says=("the hub can't be reached", "HTTPS_PROXY"),
+)
+STRANGER = Row(
+    input="a hub whose certificate nobody vouches for (TLS)",
+    code=6,
+    name="NETWORK",
+    says=("the hub's certificate is not to be trusted", "SSL_CERT_FILE"),
+)
 NO_SIGNING = Row(
     input="`zoo sign` without the library that signs",
     code=6,

@@ -16,6 +16,7 @@ from tests.bad_inputs import rows
 from tests.bad_inputs.checkpoint import CONFIG, WEIGHTS, good
 from tests.bad_inputs.network import FAULTS, Fault
 from tests.hub.conftest import Hub
+from tests.hub.tls import serve_tls
 
 pytestmark = pytest.mark.long  # processes of their own, and pauses between tries
 
@@ -35,7 +36,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     hub.server_close()
 
 
-def convert(at: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
+def convert(at: Path, endpoint: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "zoo", "convert", REPO, "--out", at / "out"],
         env={
@@ -44,6 +45,7 @@ def convert(at: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
             "ZOO_HOME": str(at / "zoo"),
             "HF_ENDPOINT": endpoint,
             "NO_PROXY": "*",
+            **more,
         },
         capture_output=True,
         text=True,
@@ -75,3 +77,34 @@ def test_no_hub_at_all(tmp_path: Path) -> None:
         port = unused.getsockname()[1]
     ran = convert(tmp_path, f"http://127.0.0.1:{port}")
     rows.NO_HUB.check(ran.returncode, ran.stderr)
+
+
+def test_no_dns(tmp_path: Path) -> None:
+    ran = convert(tmp_path, "http://hub.invalid")  # RFC 6761: no such name will ever be
+    rows.NO_NAME.check(ran.returncode, ran.stderr)
+
+
+def test_a_dead_proxy(hub: Hub, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    proxy = f"http://127.0.0.1:{port}"
+    ran = convert(tmp_path, "http://hub.invalid", HTTP_PROXY=proxy, HTTPS_PROXY=proxy, NO_PROXY="")
+    rows.NO_PROXY.check(ran.returncode, ran.stderr)
+    assert "refused" in ran.stderr
+
+
+def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    hub = Hub()
+    certificate = serve_tls(hub, tmp_path)
+    folder = good(tmp_path / "repository")
+    hub.repo(REPO, {name: (folder / name).read_bytes() for name in (CONFIG, WEIGHTS)})
+    hub.storage = hub.storage.replace("http:", "https:")
+    Thread(target=hub.serve_forever, daemon=True).start()
+    endpoint = hub.endpoint.replace("http:", "https:")
+    ran = convert(tmp_path, endpoint)
+    rows.STRANGER.check(ran.returncode, ran.stderr)
+    assert not hub.seen and not (tmp_path / "out").exists()
+    ran = convert(tmp_path, endpoint, SSL_CERT_FILE=str(certificate))
+    assert ran.returncode == 0, ran.stderr
+    hub.shutdown()
+    hub.server_close()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+
+from tests.hub.tls import serve_tls
 
 WEIGHTS = "/m/model_state.pdparams"
 DATA = bytes(range(256)) * 4000
@@ -73,8 +76,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(tls: Path | None = None) -> Iterator[Server]:
+    """A server; ``tls`` is a folder for the certificate with which it speaks TLS."""
     with Server() as server:
+        if tls is not None:
+            serve_tls(server, tls)
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server

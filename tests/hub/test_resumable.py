@@ -209,3 +209,28 @@ def test_another_scheme_is_not_followed(server: Server, path: Path) -> None:
         server.fault = redirect
         with pytest.raises(NetworkError, match=away.partition(":")[0]):
             fetch(server, path)
+
+
+def test_a_certificate_that_nobody_vouches_for(path: Path, tmp_path: Path) -> None:
+    with running(tls=tmp_path) as server:
+        address = f"https://127.0.0.1:{server.server_port}{WEIGHTS}"
+        with pytest.raises(NetworkError, match="certificate is not to be trusted") as caught:
+            download(address, path, Silence())
+        assert "SSL_CERT_FILE" in str(caught.value.remedy)
+        assert not server.asked, "nothing was asked, and not again"
+
+
+def test_a_name_that_nobody_knows_and_a_dead_proxy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NetworkError, match=r"download failed: .*[Nn]ame"):
+        download("http://server.invalid/x", path, Silence())
+    with running() as server:
+        port = server.server_port
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    from urllib.request import build_opener
+
+    monkeypatch.setattr("zoo.hub.resumable._OPENER", build_opener())
+    with pytest.raises(NetworkError, match="refused") as caught:
+        download("http://server.invalid/x", path, Silence())
+    assert "HTTPS_PROXY" in str(caught.value.remedy)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from zoo.errors import NetworkError
-from zoo.hub.errors import AGAIN, CONNECTION, plain
+from zoo.hub.errors import AGAIN, CONNECTION, plain, untrusted
 from zoo.hub.listing import Listing, RepoFile, is_commit
 from zoo.talk import Talk
 
@@ -83,6 +83,8 @@ def patiently(ask: Callable[[], T], talk: Talk) -> T:
         try:
             return ask()
         except HTTPError as error:
+            if untrusted(error):
+                raise
             if isinstance(error, HfHubHTTPError):
                 if error.response.status_code not in TRANSIENT:
                     raise

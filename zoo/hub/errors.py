@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from ssl import SSLCertVerificationError
 
 from zoo.errors import NameInvalidError, NetworkError, NotFoundError, OfflineError, ZooError
 from zoo.files import as_zoo_error
@@ -13,6 +14,10 @@ from zoo.manifest import registry
 
 TOKEN = "Check HF_TOKEN, or run: hf auth login"
 AGAIN = "Run the command again later. Files that were fetched whole are kept."
+CERTIFICATE = (
+    "If a proxy here has a certificate of its own, name the file of whoever signs it: "
+    "SSL_CERT_FILE. Otherwise somebody may stand between you and the server."
+)
 CONNECTION = "Check the connection, the proxy (HTTPS_PROXY) and HF_ENDPOINT, and run again."
 
 
@@ -64,6 +69,12 @@ def _translated(error: BaseException, repo: str) -> ZooError | None:
             return NotFoundError("the repository has no such file", where=error.response.url)
         case errors.HfHubHTTPError():
             return _refused(error.response.status_code, plain(str(error.response.url)))
+        case _ if untrusted(error):
+            return NetworkError(
+                f"the hub's certificate is not to be trusted: {plain(str(error))}",
+                where=where,
+                remedy=CERTIFICATE,
+            )
         case errors.HTTPError():  # type: ignore[attr-defined]  # httpx's, or httpx2's since 2.0
             said = plain(str(error)) or type(error).__name__
             return NetworkError(f"the hub can't be reached: {said}", where=where, remedy=CONNECTION)
@@ -72,6 +83,13 @@ def _translated(error: BaseException, repo: str) -> ZooError | None:
         case OSError():
             return as_zoo_error(error, Path(constants.HF_HUB_CACHE))
     return None
+
+
+def untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate was refused, which trying again does not change."""
+    while error is not None and not isinstance(error, SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def no_checkpoint(repo: str, commit: str, lacking: str) -> NotFoundError:

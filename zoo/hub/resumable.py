@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from ssl import SSLError
+from ssl import SSLCertVerificationError
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -24,6 +24,7 @@ import msgspec
 from zoo.errors import NetworkError, ZooError
 from zoo.files import CHUNK, PARTIAL, as_zoo_error, check_space, write_atomic
 from zoo.hub.client import TRANSIENT, WAITS, check_scheme
+from zoo.hub.errors import CERTIFICATE
 from zoo.talk import Talk
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -185,8 +186,12 @@ def _asked(part: _Part, condition: dict[str, str]) -> Iterator[HTTPResponse | No
             raise _failed(said, part) from error
         answer = None
     except URLError as error:
-        if isinstance(error.reason, SSLError):
-            raise _failed(str(error.reason), part) from error
+        if isinstance(error.reason, SSLCertVerificationError):
+            raise NetworkError(
+                f"the server's certificate is not to be trusted: {error.reason}",
+                where=part.address,
+                remedy=CERTIFICATE,
+            ) from error
         raise _Broken(str(error.reason)) from error
     except (TimeoutError, ConnectionError, HTTPException) as error:
         raise _Broken(str(error) or type(error).__name__) from error

@@ -147,10 +147,6 @@ def _lock(path: Path, waiting: Callable[[], object]) -> int:
             _wait(handle, path, waiting)
             if os.fstat(handle).st_nlink:
                 return handle
-        except LockError:
-            os.close(handle)
-            path.unlink(missing_ok=True)
-            raise
         except BaseException:
             os.close(handle)
             raise
@@ -164,6 +160,7 @@ def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
         waiting()
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:
+        path.unlink(missing_ok=True)  # nobody holds it, and nobody would remove it
         raise LockError(f"this file system has no locks: {error}", where=path) from None
 
 

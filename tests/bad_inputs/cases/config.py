@@ -135,7 +135,7 @@ CASES = {
         make=lambda at: good(at / "in", configuration=_fields(380_000)),
         code=4,
         name="FORMAT",
-        says=("the key '05cc5f' occurs twice",),
+        says=("the key '05cc5f' appears twice",),
     ),
     "large": Case(
         input="a configuration of 5 MB",

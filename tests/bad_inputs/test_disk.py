@@ -102,10 +102,11 @@ def full_after(calls: int, write: Callable[..., int]) -> Callable[..., int]:
 
 
 @pytest.mark.parametrize("limit", [0, 1000, 100_000])
-def test_a_limit_on_the_size_of_files(at: Path, limit: int) -> None:
+@pytest.mark.parametrize("command", [COMMAND, EXPORT])
+def test_a_limit_on_the_size_of_files(at: Path, command: tuple[str, ...], limit: int) -> None:
     before = tree(at)
     ran = subprocess.run(
-        [sys.executable, "-m", "zoo", *words(COMMAND, at)],
+        [sys.executable, "-m", "zoo", *words(command, at)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         capture_output=True,
         text=True,
@@ -115,8 +116,11 @@ def test_a_limit_on_the_size_of_files(at: Path, limit: int) -> None:
     assert tree(at) == before
 
 
-def on_a_disk(at: Path, options: str) -> subprocess.CompletedProcess[str]:
-    """Converts onto a file system of its own, where the old output lies too, and compares.
+def on_a_disk(
+    at: Path, options: str, command: tuple[str, ...] = COMMAND, module: str = "zoo"
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command in which ``{at}/out`` is on a file system of its own, as the old output is,
+    and compares.
 
     The file system is seen by this one process and ends with it.
     """
@@ -124,13 +128,16 @@ def on_a_disk(at: Path, options: str) -> subprocess.CompletedProcess[str]:
 set -e
 mkdir "$1/disk"; mount -t tmpfs -o size=8m none "$1/disk"
 cp -r "$1/out" "$1/disk/out"; mount -o remount,"$2" "$1/disk"
+at="$1"; shift 2
 set +e
-"$3" -m zoo convert "$1/in" --out "$1/disk/out" --force --dtype float16; code=$?
-diff -r "$1/out" "$1/disk/out" && test "$(ls -A "$1/disk")" = out || exit 99
+"$@"; code=$?
+diff -r "$at/out" "$at/disk/out" && test "$(ls -A "$at/disk")" = out || exit 99
 exit $code
 """
+    there = [word.replace("{at}/out", "{at}/disk/out") for word in command]
+    program = (sys.executable, "-m", module, *words(tuple(there), at))
     return subprocess.run(
-        [*NAMESPACE, "sh", "-c", script, "sh", at, options, sys.executable],
+        [*NAMESPACE, "sh", "-c", script, "sh", at, options, *program],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -145,6 +152,38 @@ def test_a_small_disk(at: Path, size: str) -> None:
     ran = on_a_disk(at, f"size={size}")
     assert ran.returncode == 7, ran.stderr
     assert ran.stderr.count("zoo: DISK: ") == 1 and "Traceback" not in ran.stderr
+
+
+@mounting
+def test_a_small_disk_for_an_export(at: Path) -> None:
+    ran = on_a_disk(at, "size=1400k", EXPORT)
+    assert ran.returncode == 7, ran.stderr
+    assert ran.stderr.count("zoo: DISK: ") == 1 and "Traceback" not in ran.stderr
+
+
+@mounting
+def test_a_small_disk_for_evidence(at: Path) -> None:
+    """Of a verification, which tells what it has found all the same."""
+    used = sum(-(-path.stat().st_size // 4096) * 4096 for path in (at / "out").iterdir())
+    ran = on_a_disk(at, f"size={used // 1024}k", ("verify", "{at}/out", "--upto", "files"))
+    assert ran.returncode == 7, ran.stderr
+    assert ran.stderr.count("zoo: DISK: ") == 1 and "Traceback" not in ran.stderr
+
+
+TRAINING = ("--output_dir", "{at}/out", "--save_steps", "1", "--max_steps")
+
+
+@mounting
+def test_a_small_disk_for_the_checkpoints_of_a_training(at: Path) -> None:
+    """A training without a framework, which has room for one checkpoint and not for two."""
+    shutil.rmtree(at / "out")
+    trainer = (sys.executable, "-m", "tests.proofs.trainer", *words(TRAINING, at))
+    subprocess.run([*trainer, "1"], check=True, cwd=ROOT)
+    size = sum(path.stat().st_size for path in (at / "out").rglob("*")) // 1024
+    again = (*TRAINING, "2", "--resume_from_checkpoint", "True")
+    ran = on_a_disk(at, f"size={size * 3 // 2}k", again, "tests.proofs.trainer")
+    assert ran.returncode == 1, ran.stderr
+    assert "DiskError: the disk is full" in ran.stderr
 
 
 @mounting

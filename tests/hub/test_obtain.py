@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,18 @@ def test_more_than_the_disk_holds_is_refused_before_the_first_byte(
     assert error["name"] == "DISK"
     assert "HF_HOME" in error["remedy"]
     assert hub.file_bytes() == 0
+
+
+def test_a_disk_that_fills_up_while_a_file_comes(hub: Any, client: Any, name: str) -> None:
+    """As a limit on the size of files has it; with room again the file comes whole."""
+    hub.repo(name, FILES)
+    limits = resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE)
+    try:
+        resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        error = client.fetch(name)["error"]
+    finally:
+        resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, limits)
+    assert error["name"] == "DISK" and "full" in error["what"]
+    assert DATA not in client.contents(name)
+    folder = Path(client.fetch(name)["result"]["folder"])
+    assert (folder / BIN).read_bytes() == DATA

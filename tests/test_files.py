@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,45 @@ def test_a_failure_leaves_the_old_folder_and_nothing_else(
         raise failure
     assert content(target) == {"file": "old"}
     assert names(tmp_path) == ["out"]
+
+
+def test_everything_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as a test can tell: every file and folder is forced there while the old one stands."""
+    target, fsync = tmp_path / "out", os.fsync
+    target.mkdir()
+    (target / "file").write_text("old")
+    synced: set[str] = set()
+
+    def watched(handle: int) -> None:
+        assert content(target) == {"file": "old"}
+        synced.add(Path(f"/proc/self/fd/{handle}").readlink().name)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with files.new_folder(target, replace=True) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "new").write_text("new")
+    assert synced == {folder.name, "inner", "new"}
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(errno.ENOSPC, DiskError), (errno.EIO, DiskError), (errno.EINVAL, None)]
+)
+def test_a_disk_that_fails_only_then_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    error: type[ZooError] | None,
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(error) if error else nullcontext():
+        fill(tmp_path / "out", "new")
+    assert names(tmp_path) == ([] if error else ["out"])
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:

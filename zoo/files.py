@@ -166,7 +166,8 @@ def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
 
 @contextmanager
 def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Path]:
-    """A folder to write into, which becomes ``target`` when the block ends without an error.
+    """A folder to write into, which becomes ``target`` when the block ends without an error, and is
+    on the disk by then.
 
     Call it under ``locked(target)``: leftovers of dead processes are removed first.
 
@@ -183,6 +184,7 @@ def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Pat
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
+        _sync(partial)
         if target.exists():
             _exchange(partial, target)
         else:
@@ -191,6 +193,19 @@ def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Pat
         raise as_zoo_error(error, target) from error
     finally:
         _remove(partial)
+
+
+def _sync(folder: Path) -> None:
+    """Forces all that is in a folder to the disk: what is renamed then outlives a power failure."""
+    for path in (*folder.rglob("*"), folder):
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems can't
+                raise
+        finally:
+            os.close(handle)
 
 
 def _remove(folder: Path) -> None:

@@ -39,7 +39,7 @@ def zoo(hub: Any, tmp_path: Path) -> Zoo:
 
     def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "zoo", *words],
+            [sys.executable, *(() if words[0] == "-c" else ("-m", "zoo")), *words],
             capture_output=True,
             text=True,
             env=env | more,
@@ -95,3 +95,38 @@ def test_show_remote_of_what_does_not_fit_is_the_plans_error(zoo: Zoo, hub: Any)
     hub.repo("acme/odd", {CONFIG: json.dumps(config).encode(), SAFE: weights})
     ran = zoo("show", "--remote", "acme/odd")
     assert ran.returncode == 4 and "96" in ran.stderr and "80" in ran.stderr
+
+
+LOAD = """
+import sys, numpy, zoo
+model, preprocess, tokenizer = zoo.load(sys.argv[1])
+features = model.encode_text(tokenizer(["a zero"]), normalize=True)
+print(type(model).__name__, model.training, round(float((features**2).sum()), 5))
+"""
+
+
+@pytest.mark.paddle
+def test_load_converts_what_is_not_here_yet(hub: Any, tiny_repo: str, zoo: Zoo) -> None:
+    first = zoo("-c", LOAD, tiny_repo)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("CLIP False 1.0")
+    assert f"{tiny_repo}: open_clip, 94 tensors" in first.stderr
+    before = len(hub.seen)
+    second = zoo("-c", LOAD, tiny_repo)
+    assert second.stdout == first.stdout and len(hub.seen) == before
+
+
+def test_all_goes_on_past_failures_and_ends_with_a_table(zoo: Zoo, hub: Any) -> None:
+    """The hub has one of the zoo's models, and that is another than it is said to be."""
+    from zoo.manifest import registry
+
+    wrong = registry().manifests[0]
+    files = {name: (data.path("tiny") / name).read_bytes() for name in (CONFIG, SAFE)}
+    hub.repo(wrong.source.hub, files)
+    ran = zoo("convert", "--all")
+    assert ran.returncode in (4, 6) and ran.stdout == ""
+    ids = [manifest.id for manifest in registry().manifests]
+    table = dict(reversed(line.split()) for line in ran.stderr.splitlines()[-len(ids) :])
+    assert list(table) == ids
+    assert table.pop(wrong.id) in ("CONFIG", "MAPPING")
+    assert set(table.values()) == {"NOTFOUND"}

@@ -42,6 +42,12 @@ def run(args: argparse.Namespace) -> int:
         return show_remote(args.model, args.revision, out)
     if args.revision:
         raise UsageError("--revision goes with --remote")
+    if args.model.startswith((".", "/", "~")):
+        raise UsageError(
+            "this is a path, and `zoo show` is for the models of the zoo",
+            where=args.model,
+            remedy="`zoo verify DIR` looks at a converted folder, `zoo diff A B` at any two.",
+        )
     zoo = registry()
     manifest = zoo.find(args.model)
     found = findings(zoo, manifest)

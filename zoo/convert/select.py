@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.convert.readers import Checkpoint, open_checkpoint, open_parts
 from zoo.convert.readers.layout import shown
 from zoo.convert.stated import CONFIGS, Stated, read_stated
-from zoo.convert.tables import Format, recognise
+from zoo.convert.tables import Format, is_paddlenlp, recognise
 from zoo.convert.tables.rows import part_names
 from zoo.errors import FormatError, NotFoundError, UsageError
 from zoo.spec import CLIPSpec, native
@@ -79,6 +79,12 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
     with ExitStack() as stack:
         checkpoint = stack.enter_context(_open(weights))
         form = recognise(checkpoint.tensors)
+        if form is None and is_paddlenlp(checkpoint.tensors):
+            raise FormatError(
+                "these are PaddleNLP's names, which zoo writes and does not read",
+                where=weights,
+                remedy="Convert what it was exported from.",
+            )
         if form is None:
             some = ", ".join(map(shown, list(checkpoint.tensors)[:3])) or "none at all"
             raise FormatError(

@@ -215,3 +215,17 @@ def test_arch_is_not_for_what_says_it_all(
     refused = run_zoo("convert", write(tmp_path / "in", "hf"), "--arch", arch)
     assert refused.code == 2
     assert "--arch is for weights without one" in refused.stderr
+
+
+def test_paddlenlps_names_are_known_and_not_read(
+    write: Write, run_zoo: Run, tmp_path: Path
+) -> None:
+    write(tmp_path / "in", "open_clip")
+    run_zoo("convert", tmp_path / "in", "--out", tmp_path / "native")
+    refused = run_zoo("export", tmp_path / "in", "--to", "hf", "--out", tmp_path / "no")
+    assert refused.code == 6 and "`zoo convert` makes one" in refused.stderr
+    run_zoo("export", tmp_path / "native", "--to", "paddlenlp", "--out", tmp_path / "nlp")
+    for command in (("convert", tmp_path / "nlp"), ("diff", tmp_path / "nlp", tmp_path / "in")):
+        refused = run_zoo(*command)
+        assert refused.code == 4
+        assert "PaddleNLP's names, which zoo writes and does not read" in refused.stderr

@@ -27,7 +27,11 @@ def check_places(folder: Path, out: Path, *, replace: bool) -> None:
         PathError, AccessError: the output can't be written there.
     """
     if not is_converted(folder):
-        raise NotFoundError("this folder is no converted checkpoint", where=folder)
+        raise NotFoundError(
+            "this folder is no converted checkpoint",
+            where=folder,
+            remedy="`zoo convert` makes one.",
+        )
     check_target(out, replace=replace, source=folder)
 
 

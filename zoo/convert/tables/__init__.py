@@ -27,6 +27,7 @@ __all__ = [
     "Format",
     "Row",
     "digest",
+    "is_paddlenlp",
     "recognise",
     "rows_for",
 ]
@@ -39,6 +40,11 @@ FORMATS = (  # that are read
     PADDLEMIX_CUSTOM_TEXT,
     *PADDLEMIX_PARTS,
 )
+
+
+def is_paddlenlp(names: Collection[str]) -> bool:
+    """Whether tensors have PaddleNLP's names, which zoo writes and does not read."""
+    return any(all(key in names for key in signature) for signature in PADDLENLP.signatures)
 
 
 def recognise(names: Collection[str]) -> Format | None:

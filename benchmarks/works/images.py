@@ -45,15 +45,15 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
     size = spec.vision.image_size
     draw = np.random.default_rng(0)
 
-    def pictures(count: int) -> Path:
-        path = bench.folder / f"pixels-{model}-{count}.npy"
+    def pictures(count: int, name: str) -> Path:
+        path = bench.folder / f"{name}-{model}.npy"
         np.save(path, draw.standard_normal((count, 3, *size), dtype=np.float32))
         return path
 
-    exact = Exact(bench, model, "images", pictures(CHECKED), axis=1)
+    exact = Exact(bench, model, "images", pictures(CHECKED, "checked"), axis=1)
     contestants = feature_contestants(bench, model, "image")
     for batch in BATCHES.get(model, (BATCH,)):
-        given = pictures(batch)
+        given = pictures(batch, f"batch-{batch}")
         judged = batch == JUDGED.get(model, BATCH)
         racing = {name: one for name, one in contestants.items() if judged or name != COMPILED}
         case = bench.race(

@@ -21,7 +21,7 @@ from benchmarks.bench import Bench
 from benchmarks.checkpoints import Checkpoints
 from benchmarks.plot import plot
 from benchmarks.results import Results, Section
-from benchmarks.table import markdown, show
+from benchmarks.table import markdown, show, show_targets
 from benchmarks.turns import TurnError
 from benchmarks.works import NAMES, Work, find
 from zoo.errors import ZooError
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"benchmarks: {error.name}: {error}", file=sys.stderr)
         return error.exit_code
     deadline = time.monotonic() + 60 * args.minutes
-    failed = []
+    failed, console = [], Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as name, _folder(args.folder) as folder:
         bench = Bench(
             folder=Path(name),
@@ -64,9 +64,10 @@ def main(argv: list[str] | None = None) -> int:
         )
         for name in args.works or NAMES:
             section = run(find(name), bench, lambda part: _keep(args.out, results, part))
-            show(section, Console(highlight=False))
+            show(section, console)
             if section.failed:
                 failed.append(name)
+    show_targets(results.sections, console)
     say(f"{args.out / PAGE}, {JSON} and {PLOT} are written")
     if failed:
         say(f"ended early: {', '.join(failed)}")

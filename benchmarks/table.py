@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -220,8 +221,18 @@ def show(section: Section, console: Console) -> None:
         console.print()
     for line in (*conditions(section), *early(section)):
         console.print(line, markup=False)
-    wanted = Table(box=None, pad_edge=False, show_header=False)
-    for row in targets(section):
-        colour = {"reached": "green", "not reached": "red"}.get(row.verdict, "yellow")
-        wanted.add_row(row.wanted, row.found, f"[{colour}]{row.verdict}[/]")
-    console.print(wanted)
+
+
+def show_targets(sections: Iterable[Section], console: Console) -> None:
+    """What was wanted of all works, and how much of it came."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    verdicts = []
+    for section in sections:
+        for row in targets(section):
+            colour = {"reached": "green", "not reached": "red"}.get(row.verdict, "yellow")
+            table.add_row(row.work, row.wanted, row.found, f"[{colour}]{row.verdict}[/]")
+            verdicts.append(row.verdict)
+    console.rule("Targets", align="left")
+    console.print(table)
+    counts = Counter(verdicts)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))

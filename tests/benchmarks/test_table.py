@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.results import Case, Limit, Results, Section, Target
-from benchmarks.table import markdown, number, show, targets
+from benchmarks.table import markdown, number, show, show_targets, targets
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,11 @@ def test_the_terminal_has_80_columns(section: Section) -> None:
     text = io.StringIO()
     show(section, Console(file=text, width=80))
     assert max(len(line) for line in text.getvalue().splitlines()) <= 80
-    assert "no | such library" in text.getvalue() and "not reached" in text.getvalue()
+    assert "no | such library" in text.getvalue()
+
+
+def test_the_targets_on_the_terminal(section: Section) -> None:
+    text = io.StringIO()
+    show_targets([section], Console(file=text, width=80))
+    assert "1 not measured, 1 not reached, 2 reached" in text.getvalue()
+    assert max(len(line) for line in text.getvalue().splitlines()) <= 80

@@ -18,6 +18,7 @@ NAMES = (
     "convert",
     "images",
     "training",
+    "data",
     "classifier",
     "texts",
     "memory",

@@ -103,6 +103,32 @@ README = """
 """
 
 
+# What PaddleMIX's run_pretrain_dist.py takes, its trainer's flags included.
+PADDLEMIX = """
+adam_beta1 adam_beta2 adam_epsilon amp_master_grad bf16 bf16_full_eval classification_eval
+context_length dataloader_drop_last dataloader_num_workers device disable_tqdm do_eval
+do_predict do_train eval_accumulation_steps eval_steps evaluation_strategy flatten_param_grads
+fp16 fp16_full_eval fp16_opt_level gather_with_grad gradient_accumulation_steps
+greater_is_better hybrid_parallel_topo_order ignore_data_skip label_names last_epoch layer_decay
+lazy_data_processing learning_rate load_best_model_at_end load_sharded_model local_loss
+local_rank logging_dir logging_first_step logging_steps logging_strategy lr_end
+lr_scheduler_type max_evaluate_steps max_grad_norm max_steps metric_for_best_model
+minimum_eval_times model no_cuda num_cycles num_train_epochs optim optimizer
+overwrite_output_dir per_device_eval_batch_size per_device_train_batch_size
+pipeline_parallel_config pipeline_parallel_degree power prediction_loss_only pretrained
+pretrained_text_model recompute remove_unused_columns report_to resume_from_checkpoint run_name
+save_on_each_node save_sharded_model save_steps save_strategy save_total_limit scale_loss seed
+sharding sharding_degree sharding_parallel_config sharding_parallel_degree skip_memory_metrics
+skip_profile_timer start_epoch task_name tensor_fusion tensor_parallel_degree tensorboard
+text_ld text_lr text_wd visual_ld visual_lr visual_wd warmup_ratio warmup_steps weight_decay
+"""
+
+
+def test_every_flag_of_paddlemix_is_known() -> None:
+    known = {entry.name for entry in fields(Arguments)} | REFUSED.keys()
+    assert set(PADDLEMIX.split()) <= known
+
+
 def test_the_readme_command_parses() -> None:
     """PaddleMIX's own training command."""
     found = parse(README.split())

@@ -123,7 +123,7 @@ def test_everything_is_on_the_disk_before_it_has_its_name(
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", watched)
-    with files.new_folder(target, replace=True) as folder:
+    with files.new_folder(target, replace=True, mark="file") as folder:
         (folder / "inner").mkdir()
         (folder / "inner" / "new").write_text("new")
     assert synced == {folder.name, "inner", "new"}

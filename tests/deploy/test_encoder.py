@@ -66,6 +66,16 @@ def test_batches_and_lengths_of_any_size_agree(encoder: Encoder, converted_once:
         assert relative_rms(part, images[:size].astype(np.float64)) <= APART
 
 
+def test_few_batch_sizes_reach_the_program(encoder: Encoder) -> None:
+    """oneDNN keeps weights for each."""
+    seen = []
+    image = encoder._image  # type: ignore[attr-defined]
+    encoder._image = lambda x: (seen.append(len(x)), image(x))[1]  # type: ignore[attr-defined]
+    for count in range(1, 34):
+        assert len(encoder.encode_image(pixels(count))) == count
+    assert set(seen) == {1, 2, 4, 8, 16, 32, 64}
+
+
 def test_programs_are_taken_as_they_are(converted_once: Path, zoo_home: Path) -> None:
     programs = programs_for(converted_once, Silence())
     found = open_encoder(programs)

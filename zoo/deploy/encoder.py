@@ -92,7 +92,14 @@ class Deployed:
         return {"image": f"{engine}, oneDNN, {image}", "text": f"{engine}, float32"}
 
     def encode_image(self, pixels: NDArray[Any]) -> Features:
-        return _unit(self._image(pixels))
+        """Filled up to a power of two: oneDNN keeps a copy of the weights for each batch size."""
+        count = len(pixels)
+        size = 1 << (count - 1).bit_length()
+        if size > count:
+            pixels = np.concatenate(
+                [pixels, np.zeros_like(pixels, shape=(size - count, *pixels.shape[1:]))]
+            )
+        return _unit(self._image(pixels)[:count])
 
     def encode_text(self, tokens: NDArray[Any]) -> Features:
         """Attention is causal: what follows the last end token changes nothing, and is cut."""

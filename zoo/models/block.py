@@ -45,13 +45,31 @@ class Attention(nn.Layer):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is added to the scores."""
         q, k, v = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
-        # einsum, since transposing the heads to the front makes strided views, which paddle copies
-        # so slowly on CPU that attention took four times as long.
+        mix = self._mix if paddle.in_dynamic_mode() else self._mix_in_program
+        return self.out_proj(mix(q, k, v, mask))
+
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """[B, L, H, D] thrice -> [B, L, W]
+
+        By einsum, since transposing the heads to the front makes strided views, which paddle copies
+        so slowly on CPU that attention took four times as long.
+        """
         scores = paddle.einsum("bqhd,bkhd->bhqk", q * self.scale, k)  # [B, H, L, L]
         if mask is not None:
             scores = scores + mask
-        x = paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores), v)  # [B, L, H, D]
-        return self.out_proj(x.flatten(2))
+        return paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores), v).flatten(2)
+
+    def _mix_in_program(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The same for Paddle Inference, whose oneDNN has no einsum, and no copies: it takes the
+        transposes into the products. The scale comes last, or it would take the mask into the
+        product too, by code that is ten times slower.
+        """
+        q, k, v = (x.transpose([0, 2, 1, 3]) for x in (q, k, v))  # [B, H, L, D]
+        scores = q.matmul(k, transpose_y=True) * self.scale  # [B, H, L, L]
+        if mask is not None:
+            scores = scores + mask
+        mixed = F.softmax(scores).matmul(v).transpose([0, 2, 1, 3])
+        return mixed.reshape([0, 0, self.out_proj.weight.shape[0]])
 
     def _split(self, x: Tensor) -> Tensor:
         """[B, L, W] -> [B, L, H, D]"""

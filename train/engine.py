@@ -12,6 +12,7 @@ import paddle.distributed as dist
 from paddle import Tensor
 from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients_with_group
 
+from train.linear import quicken
 from train.loss import ContrastiveLoss
 from train.precision import FULL, Precision
 from train.processes import replica_groups
@@ -40,7 +41,7 @@ class Engine:
         precision: Precision = FULL,
         shards: GradientShards | None = None,
     ) -> None:
-        self.model = model
+        self.model = quicken(model)
         self._precision = precision
         self._shards = shards
         self._loss = loss

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from zoo.errors import CheckError, ZooError
 from zoo.files import as_zoo_error
 
 FAILURE_NAME = "failure.txt"
+PATIENCE = 1.0  # seconds that Python has to notice a signal
+_heard = threading.Event()  # SIGTERM, by Python
 LOST = ("connection", "peer", "timed out")  # in what a collective says when another rank is gone
 
 
@@ -69,7 +73,8 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
     if topology.rank == 0:
         path.unlink(missing_ok=True)
     try:
-        yield
+        with _heard_in_a_collective(lambda: _stopped(topology, path)):
+            yield
     except ZooError as error:
         _leave(path, f"rank {topology.rank}: {error.name}: {error}")
         raise
@@ -88,12 +93,38 @@ def heed_sigterm() -> None:
     signal.signal(signal.SIGTERM, _terminate)
 
 
+@contextmanager
+def _heard_in_a_collective(error: Callable[[], ZooError]) -> Iterator[None]:
+    """SIGTERM is answered even if this rank waits for another one in Paddle's C++, from where it
+    does not come back to Python, whose handlers run between two of its instructions.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _heard.clear()
+
+    def answer() -> None:
+        while number := os.read(reader, 1):
+            if number[0] == signal.SIGTERM and not _heard.wait(PATIENCE):
+                os._exit(_report(error()))
+        os.close(reader)
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+
+
 def _said(error: BaseException | None) -> str:
     """What an error and those that led to it say: a failure in a hook comes wrapped."""
     return "" if error is None else f"{error} {_said(error.__cause__ or error.__context__)}"
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    _heard.set()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher says it three times
     raise Terminated
 
 

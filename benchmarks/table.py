@@ -232,6 +232,8 @@ def show_targets(sections: Iterable[Section], console: Console) -> None:
             colour = {"reached": "green", "not reached": "red"}.get(row.verdict, "yellow")
             table.add_row(row.work, row.wanted, row.found, f"[{colour}]{row.verdict}[/]")
             verdicts.append(row.verdict)
+    if not verdicts:
+        return
     console.rule("Targets", align="left")
     console.print(table)
     counts = Counter(verdicts)

@@ -71,7 +71,7 @@ class Process:
         Raises:
             TurnError: it failed, ended, or took too long.
         """
-        child = self._child or self._start()
+        child = self.start()
         try:
             os.kill(child.pid, signal.SIGCONT)
             request = {
@@ -90,7 +90,17 @@ class Process:
             self.close()
             raise TurnError(str(error)) from error
 
-    def _start(self) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
+        """The child, started where it is not yet.
+
+        It ends with the thread that starts it (prctl(2), PR_SET_PDEATHSIG), which therefore has to
+        be one that lasts.
+
+        Raises:
+            TurnError: it can't start.
+        """
+        if self._child is not None:
+            return self._child
         if self._failed:
             raise TurnError(self._failed)
         sink: IO[bytes]

@@ -36,6 +36,8 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             return process.do("images", given, shortest=SECONDS)
 
         def turn() -> float:
+            for process in processes:
+                process.start()  # here, and not in a thread that ends
             with ThreadPoolExecutor(len(processes)) as pool:
                 each: list[float] = list(pool.map(busy, processes))
             return 1.0 / sum(BATCH / seconds for seconds in each)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,17 @@ def test_one_that_is_killed_says_so(process: Process, given: Path) -> None:
     process._child.kill()
     with pytest.raises(TurnError, match=r"ended with code -9|Broken pipe"):
         process.do("tokenize", given)
+
+
+def test_two_at_once_outlive_the_threads_that_ask(given: Path, tmp_path: Path) -> None:
+    """The system ends a child with the thread that started it: that has to be this one."""
+    processes = [Process("zoo_tokenizer", tmp_path / f"log-{number}") for number in range(2)]
+    with processes[0], processes[1]:
+        for _ in range(2):
+            for process in processes:
+                process.start()
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda p: p.do("tokenize", given, shortest=0.0), processes))
 
 
 def test_it_dies_with_its_parent(tmp_path: Path, given: Path) -> None:

@@ -69,6 +69,12 @@ def test_an_error_may_be_twice_the_references(case: Case, error: float, reached:
     assert judge(case, Target(ours="zoo", over=["slow"], in_band=True)) is None
 
 
+def test_a_reference_that_computed_something_else_gives_no_band(case: Case) -> None:
+    case.find("zoo").error = case.find("slow").error = 0.4
+    verdict = judge(case, Target(ours="zoo", over=["slow"], in_band=True))
+    assert verdict and not verdict.reached
+
+
 def test_the_share_of_the_limit(case: Case) -> None:
     # 25 GFLOP in half a second, where 100 a second are possible.
     assert share(case, "zoo") == pytest.approx(0.5)

@@ -31,7 +31,11 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "torch_zip": [torch_zip(tensors), torch_zip(tensors, lambda state: {"state_dict": state})],
         "torch_legacy": [torch_legacy(tensors)],
-        "pdparams": [pickle.dumps(tensors, protocol) for protocol in (3, 4)],
+        "pdparams": [
+            *(pickle.dumps(tensors, protocol) for protocol in (2, 3, 4)),
+            pickle.dumps({"long": np.ones(12_500, np.bool_)}, 2),
+            pickle.dumps(_cut_up(), 3),
+        ],
     }
     return {
         **readers,
@@ -52,6 +56,13 @@ def seeds() -> dict[str, list[bytes]]:
         "provenance": [_provenance()],
         "evidence": [_evidence()],
     }
+
+
+def _cut_up() -> dict[str, object]:
+    """As paddle.save cuts up large arrays below protocol 4."""
+    told = {"a": {"OriginShape": (2, 2), "slices": ["a@@.0", "a@@.1"]}}
+    parts = {name: np.ones(2, np.float32) for name in told["a"]["slices"]}
+    return {**parts, "UnpackBigParamInfor@@": told}
 
 
 def _manifests() -> list[Path]:

@@ -238,8 +238,8 @@ def test_the_largest_memo_index_costs_nothing():
 def test_more_than_any_checkpoint_has():
     with pytest.raises(FormatError, match="opcodes"):
         _load(b"\x80\x02" + b"]" * MAX_OPCODES + b".")
-    text = b"X" + LONG.to_bytes(4, "little") + b"a" * LONG
-    names = b"\x80\x02" + text * (MAX_TEXT // LONG)
+    whole, rest = (b"X" + n.to_bytes(4, "little") + b"a" * n for n in (LONG, MAX_TEXT % LONG))
+    names = b"\x80\x02" + whole * (MAX_TEXT // LONG) + rest
     _load(names + b".")
     with pytest.raises(FormatError, match="bytes of text"):
         _load(names + b"X\x01\x00\x00\x00a.")

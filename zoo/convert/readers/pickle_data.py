@@ -25,7 +25,7 @@ from zoo.errors import FormatError, TruncatedError
 # A training checkpoint with the zoo's most tensors, 974, takes 122,000 opcodes and 65 kB of text.
 MAX_OPCODES = 1_000_000
 MAX_TEXT = 16 * 2**20  # bytes
-LONG = 16 * 2**10  # bytes of text that are no name any more, and stay in the file
+LONG = 12 * 2**10  # bytes of text that are no name any more, and stay in the file
 MAX_GLOBAL = 200  # bytes of a global's module or name
 
 Value = Any  # None, bool, int, float, str or LongText, tuple, list, Extent (bytes), Global, Call,

@@ -67,6 +67,12 @@ SECOND_CACHED = Row(
 )
 DEAD_LOCK = Row(input="a lock whose holder was killed", code=0)
 MEMORY = Row(input="a limit on memory below the size of the checkpoint (`ulimit -d`)", code=0)
+NO_PADDLE = Row(
+    input="`zoo.load` without Paddle",
+    code=6,
+    name="NOTFOUND",
+    says=("paddle is not installed", "paddle-clip-zoo[cpu]"),
+)
 NO_DEVICE = Row(
     input="`gpu:0` with the Paddle for CPU, to `zoo.load` and to training",
     code=2,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from zoo.convert.run import Options, convert
+from zoo.convert.source import find_source
 from zoo.errors import UsageError
 from zoo.imagesets import bundled
 from zoo.imagesets.imageset import ImageSet
 from zoo.imagesets.recognise import open_imageset
+from zoo.talk import Silence
 from zoo.verify.journal import read_rows
 from zoo.verify.predict import main, predict
 from zoo.verify.request import EvaluateRequest
@@ -99,21 +106,28 @@ def _fields(images: ImageSet) -> dict[str, object]:
     return {name: getattr(images, name) for name in images.__dataclass_fields__}
 
 
-def test_other_weights_have_another_classifier(converted_once, tiny, tmp_path, zoo_home) -> None:  # type: ignore[no-untyped-def]
-    import shutil
-
-    from safetensors.numpy import load_file, save_file
-
-    from zoo.convert.run import Options, convert
-    from zoo.convert.source import find_source
-    from zoo.talk import Silence
-
-    other = shutil.copytree(tiny, tmp_path / "other")
-    weights = load_file(other / "open_clip_model.safetensors")
+def _other_weights(folder: Path) -> None:
+    weights = load_file(folder / "open_clip_model.safetensors")
     weights["ln_final.weight"][0] += np.float32(2**-20)
-    save_file(weights, other / "open_clip_model.safetensors")
+    save_file(weights, folder / "open_clip_model.safetensors")
+
+
+def _other_activation(folder: Path) -> None:
+    path = folder / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"]["quick_gelu"] = not config["model_cfg"].get("quick_gelu", False)
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("change", [_other_weights, _other_activation])
+def test_another_model_has_another_classifier(  # type: ignore[no-untyped-def]
+    converted_once, tiny, tmp_path, zoo_home, change: Callable[[Path], None]
+) -> None:
+    other = shutil.copytree(tiny, tmp_path / "other")
+    change(other)
     out = tmp_path / "converted"
-    convert(find_source(str(other)), other, out, Options(command=("zoo", "convert")), Silence())
+    options = Options(command=("zoo", "convert"), trust="file")
+    convert(find_source(str(other)), other, out, options, Silence())
     digits = bundled.held_out_digits()
     few = ImageSet(**{**_fields(digits), "pictures": digits.pictures[:8]})
     for place, folder in enumerate((converted_once, out)):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,7 +122,7 @@ def encode_captions(
         "tensors": provenance.read(Path(request.folder)).tensors_digest,
         "captions": hashlib.sha256(canonical_json(texts.tolist())).hexdigest(),
         "tokenizer": tokenizer.digest,
-        "context": spec.text.context_length,
+        "text": msgspec.to_builtins(spec.text),  # the tensors don't tell the activation
         "batch size": request.batch_size,
         "path": encoder.path["text"],
     }

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -202,7 +203,7 @@ def build_classifier(
         "tensors": provenance.read(Path(request.folder)).tensors_digest,
         "prompts": images.prompts_digest,
         "tokenizer": Tokenizer().digest,
-        "context": encoder.spec.text.context_length,
+        "text": msgspec.to_builtins(encoder.spec.text),  # the tensors don't tell the activation
         "path": encoder.path["text"],
     }
 

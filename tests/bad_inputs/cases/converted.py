@@ -156,6 +156,15 @@ CASES = {
         _changed(lambda folder: (folder / "evidence.json").write_text("{}")),
         "evidence.json",
     ),
+    "another-model": Case(
+        input="weights of another model of the same shapes, held against their supposed source",
+        make=lambda at: (_another(at), converted(at)),
+        command=("verify", "{at}/model", "--source", "{at}/other-source", "--upto", "roundtrip"),
+        code=3,
+        name="CHECK",
+        says=("rung roundtrip failed", "not the one"),
+        leaves="model/evidence.json",
+    ),
     "replayed-evidence": _damaged(
         "evidence of another model, or of older weights",
         _replayed_evidence,

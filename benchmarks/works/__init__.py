@@ -18,10 +18,10 @@ NAMES = (
     "convert",
     "images",
     "training",
-    "data",
     "classifier",
     "texts",
     "memory",
+    "data",
     "processes",
     "steps",
 )

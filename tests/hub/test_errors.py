@@ -27,6 +27,7 @@ def test_a_revision_that_is_not_there(hub: Any, client: Any, name: str) -> None:
     hub.repo(name, FILES)
     error = client.fetch(name, revision="v9")["error"]
     assert (error["name"], error["what"]) == ("NOTFOUND", "the repository has no such revision")
+    assert error["where"].endswith("/revision/v9")
 
 
 def test_a_repository_without_a_checkpoint(hub: Any, client: Any, name: str) -> None:

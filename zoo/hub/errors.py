@@ -64,9 +64,11 @@ def _translated(error: BaseException, repo: str) -> ZooError | None:
         case errors.RepositoryNotFoundError():
             return _no_repository(repo, where)
         case errors.RevisionNotFoundError():
-            return NotFoundError("the repository has no such revision", where=error.response.url)
+            where = plain(str(error.response.url))
+            return NotFoundError("the repository has no such revision", where=where)
         case errors.RemoteEntryNotFoundError():
-            return NotFoundError("the repository has no such file", where=error.response.url)
+            where = plain(str(error.response.url))
+            return NotFoundError("the repository has no such file", where=where)
         case errors.HfHubHTTPError():
             return _refused(error.response.status_code, plain(str(error.response.url)))
         case _ if untrusted(error):

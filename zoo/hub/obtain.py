@@ -31,7 +31,8 @@ def obtain(
     if not lacking:
         return
     total = sum(listing.files[n].size for n in lacking if not cache.has(listing.files[n]))
-    talk.say(f"{wanted.repo}: {len(lacking)} files, {total / 1e6:,.1f} MB to download")
+    files = "1 file" if len(lacking) == 1 else f"{len(lacking)} files"
+    talk.say(f"{wanted.repo}: {files}, {total / 1e6:,.1f} MB to download")
     _check_space(cache, total)
     with talk.progress("downloading", total, unit="B") as advance:
         for name in lacking:

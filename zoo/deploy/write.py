@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zoo.deploy.folder import RECORD_NAME, Program, declare, encode
 from zoo.deploy.request import WriteRequest
 from zoo.files import as_zoo_error
@@ -17,6 +19,7 @@ from zoo.runtime import import_paddle
 from zoo.verify.process import answer, tell
 
 if TYPE_CHECKING:
+    from zoo.models.block import Transformer
     from zoo.models.clip import CLIP
     from zoo.models.text import TextTower
 
@@ -38,6 +41,8 @@ def write(request: WriteRequest) -> dict[str, Any]:
         "image": (record.image, lambda: model.visual),
         "text": (record.text, lambda: _text_tower(model)),
     }
+    for transformer in _transformers(model):
+        _fold_quick_gelu(transformer)
     try:
         for done, (name, (program, tower)) in enumerate(towers.items(), start=1):
             if program is not None:
@@ -47,6 +52,38 @@ def write(request: WriteRequest) -> dict[str, Any]:
     except OSError as error:
         raise as_zoo_error(error, out) from error
     return {"version": paddle.__version__, "commit": paddle.version.commit}
+
+
+def _transformers(model: CLIP) -> list[Transformer]:
+    spec = model.spec
+    return [
+        *([model.visual.transformer] if spec.vision else []),
+        *([model.transformer] if spec.text else []),
+    ]
+
+
+def _fold_quick_gelu(transformer: Transformer) -> None:
+    """Takes quick_gelu's factor into the weights around it.
+
+    x * sigmoid(c x) = swish(c x) / c, so c goes into the layer before and 1 / c into the one
+    behind: three passes over the MLP's values less, since oneDNN takes swish into the product. Each
+    weight is rounded once more, which the gate judges with the rest.
+    """
+    import paddle.nn.functional as F
+
+    from zoo.models.block import QUICK, quick_gelu
+
+    for block in transformer.resblocks:
+        mlp = block.mlp
+        if mlp.activation is quick_gelu:
+            for parameter, factor in (
+                (mlp.c_fc.weight, QUICK),
+                (mlp.c_fc.bias, QUICK),
+                (mlp.c_proj.weight, 1 / QUICK),
+            ):
+                scaled = parameter.numpy().astype(np.float64) * factor
+                parameter.set_value(scaled.astype(np.float32))
+            mlp.activation = F.swish
 
 
 def _save(tower: Any, path: Path, program: Program) -> None:

@@ -14,10 +14,12 @@ from paddle.distributed.fleet.utils import recompute
 
 from zoo.spec import Activation, TowerSpec
 
+QUICK = 1.702
+
 
 def quick_gelu(x: Tensor) -> Tensor:
     """OpenAI's approximation of GELU (https://github.com/openai/CLIP, model.py)."""
-    return x * F.sigmoid(1.702 * x)
+    return x * F.sigmoid(QUICK * x)
 
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {

@@ -53,7 +53,8 @@ COLUMNS = {
     "precision": "precision",
     "gpus": "GPUs",
 }
-# The flag of each figure; the precision and the number of GPUs are left to who runs it.
+PRECISIONS = {"amp": " --fp16 True"}  # open_clip's word: torch's autocast in float16
+# The flag of each figure; the number of GPUs is left to who runs it.
 FLAGS = {
     "rate": "learning_rate",
     "warmup": "warmup_steps",
@@ -129,7 +130,7 @@ def command(recipe: Recipe) -> str | None:
         f"    --model {_architecture(first)} --task_name 'data/{{00000..99999}}.tar'",
         f"    --dataset_resampled True --max_steps {steps}",
         f"    --per_device_train_batch_size $(({batch} / GPUS))",
-        f"    {' '.join(flags)}",
+        f"    {' '.join(flags)}{PRECISIONS[recipe.precision[0]] if recipe.precision else ''}",
         "    --max_grad_norm 0 --local_loss True --gather_with_grad True --recompute True",
         "    --output_dir output",
     ]

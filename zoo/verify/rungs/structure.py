@@ -21,7 +21,7 @@ def check_structure(
     stored = checkpoint.tensors
     problems = [f"{name} is missing" for name in expected if name not in stored]
     problems += [f"{name} is not expected" for name in stored if name not in expected]
-    for name in expected.keys() & stored.keys():
+    for name in (name for name in expected if name in stored):
         info = stored[name]
         if info.shape != expected[name]:
             problems.append(f"{name} is {list(info.shape)}, not {list(expected[name])}")

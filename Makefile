@@ -35,6 +35,7 @@ clean:
 	rm -rf .venv .venv-paddlenlp .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.demo: pyproject.toml constraints.txt
+	@echo "setting up .venv with Paddle for CPU; pip takes a few minutes"
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable '.[cpu]'
 	touch $@

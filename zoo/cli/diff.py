@@ -24,8 +24,8 @@ SHOWN = 20  # rows of the table; --json has all
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A")
-    parser.add_argument("b", metavar="B")
+    parser.add_argument("a", metavar="A", help="a folder or a file")
+    parser.add_argument("b", metavar="B", help="what to hold it against")
     parser.add_argument("--arch", metavar="NAME|FILE.json", help="for weights without a config")
 
 

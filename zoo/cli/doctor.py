@@ -30,6 +30,9 @@ LIBRARIES = (
     ("the reference's side of parity, live", "open_clip", "open_clip_torch", "reference"),
     ("the reference's side of parity, live", "torch", "torch", "reference"),
     ("download from the hub", "huggingface_hub", "huggingface_hub", None),
+    ("embed; data sets in parquet", "pyarrow", "pyarrow", "datasets"),
+    ("sign, check-signature", "model_signing", "model-signing", "sign"),
+    ("train on webdataset shards", "webdataset", "webdataset", "train"),
 )
 
 
@@ -94,7 +97,8 @@ def _show(document: dict[str, Any], out: Output) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for library in document["libraries"]:
         state = f"[green]{library['version']}[/]" if library["installed"] else "[yellow]missing[/]"
-        table.add_row(library["name"], state, escape(library["remedy"] or library["for"]))
+        purpose = "\n".join(filter(None, (library["for"], library["remedy"])))
+        table.add_row(library["name"], state, escape(purpose))
     out.table(table)
     out.data(f"\nPaddle will run with {runtime['threads']} threads, and with:")
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -25,7 +25,7 @@ h1 { font-size: 1.5rem; margin-bottom: 0; overflow-wrap: anywhere; } h2 { font-s
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
   border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
-td span { white-space: nowrap; }
+td span, td:nth-child(2) { white-space: nowrap; }
 .pass, .caught { color: var(--good); } .fail, .missed { color: var(--bad); font-weight: 600; }
 .not-run { color: var(--wait); }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--soft); }

@@ -96,16 +96,23 @@ class Bench:
         if "checkpoint" in self.__dict__:
             self.checkpoint.close()
 
-    @cached_property
+    @property
     def reference(self) -> Reference:
         """Computed on first use; it serves parity, pipeline and the negative controls."""
+        if isinstance(self._reference, str):
+            raise Unavailable(self._reference)
+        return self._reference
+
+    @cached_property
+    def _reference(self) -> Reference | str:
+        """The reference, or why there is none: what failed once is not tried again."""
         source = None if isinstance(self.source, str) else self.source
         try:
             reference = compute_reference(
                 self.checkpoint, self.spec, self.record, source, self._work, self._talk
             )
         except (NotFoundError, ProcessError) as error:
-            raise Unavailable(str(error)) from None
+            return str(error)
         self.environment["reference"] = {"kind": reference.kind, **reference.environment}
         return reference
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -94,7 +95,8 @@ class Live:
         if whole:
             tell(self._line(step, figures))
         elif self._redraw:
-            print(f"{ERASE}{self._line(step, figures)}", end="", file=sys.stderr, flush=True)
+            fits = shutil.get_terminal_size().columns - 1  # what wraps is not erased
+            print(f"{ERASE}{self._line(step, figures)[:fits]}", end="", file=sys.stderr, flush=True)
         if whole:
             now = time.monotonic()
             figures = figures | {"images_per_second": self._samples / (now - self._last)}

@@ -88,6 +88,17 @@ def test_on_a_terminal_one_line_is_redrawn_and_nothing_is_left_of_it(
     assert "step 1/4  loss 1000" in terminal.getvalue()
 
 
+def test_a_line_that_is_redrawn_fits_the_terminal(
+    arguments: Callable[..., Arguments], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    report = Live(tmp_path, arguments("--logging_steps", 4), steps=4, done=0)
+    report.step(1, FIGURES, 8)
+    report.close()
+    assert len(terminal.getvalue().split("\x1b[K")[-1]) == 39
+
+
 def test_a_run_that_goes_on_drops_what_it_does_again(
     arguments: Callable[..., Arguments], tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from zoo.models.block import ACTIVATIONS, Attention, Transformer
+from zoo.models.block import ACTIVATIONS, Attention, Transformer, has_fused_kernel
 from zoo.runtime import import_paddle
 
 pytestmark = pytest.mark.paddle
@@ -38,6 +38,23 @@ def test_attention_is_the_formula(spec):
     expected += w["out_proj.bias"]
     error = np.abs(attention(x).numpy() - expected).max()
     assert error <= 39 * EPS * np.abs(expected).max()  # sums of 39 terms
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_one_kernel_computes_the_same(spec, monkeypatch, causal):
+    """The kernel itself needs a GPU; its plain form shows that Paddle is asked for the same."""
+    attention = Attention(spec.text)
+    x = paddle.randn([2, 6, 33])
+    mask = paddle.full([6, 6], float("-inf")).triu(1) if causal else None
+    by_hand = attention(x, mask).numpy()
+    monkeypatch.setattr("zoo.models.block.has_fused_kernel", lambda q: True)
+    error = np.abs(attention(x, mask).numpy() - by_hand).max()
+    assert error <= 2 * 33 * EPS * np.abs(by_hand).max()  # twice: sums of 33 terms
+
+
+def test_no_kernel_is_asked_for_on_cpu():
+    for dtype in ("float32", "float16", "bfloat16"):
+        assert not has_fused_kernel(paddle.zeros([1, 2, 3, 4], dtype))
 
 
 def gradients(transformer, x):

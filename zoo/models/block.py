@@ -32,6 +32,13 @@ def layer_norm(spec: TowerSpec) -> nn.LayerNorm:
     return nn.LayerNorm(spec.width, epsilon=spec.norm_eps)
 
 
+def has_fused_kernel(q: Tensor) -> bool:
+    """Whether Paddle may have attention in one kernel for such queries: flash attention and its
+    like are for half precision on GPUs. Which of them the device can run, Paddle asks the device.
+    """
+    return q.place.is_gpu_place() and q.dtype in (paddle.float16, paddle.bfloat16)
+
+
 class Attention(nn.Layer):
     """Multi-head self-attention."""
 
@@ -45,10 +52,16 @@ class Attention(nn.Layer):
         self.out_proj = nn.Linear(spec.width, spec.width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is added to the scores."""
+        """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is the causal one: it is added to the scores."""
         q, k, v = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
-        mix = self._mix if paddle.in_dynamic_mode() else self._mix_in_program
-        return self.out_proj(mix(q, k, v, mask))
+        if not paddle.in_dynamic_mode():
+            mixed = self._mix_in_program(q, k, v, mask)
+        elif has_fused_kernel(q):
+            causal = mask is not None
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal).flatten(2)
+        else:
+            mixed = self._mix(q, k, v, mask)
+        return self.out_proj(mixed)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L, H, D] thrice -> [B, L, W]

@@ -20,6 +20,7 @@ from zoo.files import as_zoo_error
 
 FAILURE_NAME = "failure.txt"
 PATIENCE = 1.0  # seconds that Python has to notice a signal
+_asked_to_stop: list[int] = []  # the signals that came
 _heard = threading.Event()  # SIGTERM, by Python
 LOST = ("connection", "peer", "timed out")  # in what a collective says when another rank is gone
 
@@ -46,7 +47,11 @@ def reported() -> Iterator[Outcome]:
     except ZooError as error:
         outcome.code = _report(error)
     except OSError as error:
-        outcome.code = _report(as_zoo_error(error, None))
+        if _asked_to_stop:  # in a backward pass Paddle makes an OSError of what a handler raises
+            print("\ninterrupted; nothing unfinished was left behind", file=sys.stderr, flush=True)
+            outcome.code = 128 + _asked_to_stop[0]
+        else:
+            outcome.code = _report(as_zoo_error(error, None))
 
 
 def _report(error: ZooError) -> int:
@@ -90,7 +95,9 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
 def heed_sigterm() -> None:
     """From now on SIGTERM raises Terminated; call it when Paddle, which sets signals of its own, is
     imported."""
+    _asked_to_stop.clear()
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, _interrupt)
 
 
 @contextmanager
@@ -124,8 +131,14 @@ def _said(error: BaseException | None) -> str:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     _heard.set()
+    _asked_to_stop.append(number)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher says it three times
     raise Terminated
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    _asked_to_stop.append(number)
+    raise KeyboardInterrupt
 
 
 def _stopped(topology: Topology, path: Path) -> CheckError:

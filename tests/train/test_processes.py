@@ -21,10 +21,11 @@ TWO = Topology(rank=0, data=2, sharding=1)
 
 
 @pytest.fixture(autouse=True)
-def _keep_sigterm() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
+def _keep_handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("other", [4, 0])
@@ -54,6 +55,18 @@ def test_a_lost_connection_is_told_however_it_is_wrapped(
             raise RuntimeError("Read error [127.0.0.1]:41121: Connection reset by peer")
         except RuntimeError as error:
             raise kind("returned a result with an exception set") from error
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_paddle_makes_an_os_error_of_is_still_one(
+    alone: Topology, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    with job.reported() as outcome, job.one_failure(alone, tmp_path):
+        try:
+            signal.raise_signal(sent)
+        except BaseException:
+            raise OSError("raises an EnforceNotMet exception") from None
+    assert outcome.code == code
 
 
 def test_a_bug_is_no_lost_connection(tmp_path: Path) -> None:

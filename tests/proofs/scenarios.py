@@ -76,6 +76,10 @@ class Scenario:
         """Starts the command."""
         return start(self.root, "-m", self.module, *self.words)
 
+    def begun(self) -> bool:
+        """Whether it has begun to write."""
+        return bool(self.leftovers())
+
     def rerun(self) -> str:
         """Runs the command to its end, which has to be a good one; what it says."""
         process = self.start()
@@ -125,6 +129,9 @@ class Training(Scenario):
         if partial & set(others):
             return "whole, and a leftover"
         return "all there" if self._found()[-1] == list(self.whole)[-1] else "whole"
+
+    def begun(self) -> bool:
+        return any("checkpoint-" in name for name in self.leftovers())
 
     def rerun(self) -> str:
         newest = self._found()[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,14 +32,28 @@ def kill_at_step(killed: Scenario, step: int) -> str:
 def kill_within(killed: Scenario, seconds: float, *, writing: bool) -> str | None:
     """Kills it after some time, from its start or from when it begins to write; None where it had
     ended by then."""
-    killed.prepare()
-    process = killed.start()
-    while writing and not killed.leftovers() and process.poll() is None:
-        time.sleep(0.0005)
+    process = started(killed, writing=writing)
     time.sleep(seconds)
     process.kill()
     process.communicate()
     return rerun(killed) if process.returncode == -signal.SIGKILL else None
+
+
+def started(killed: Scenario, *, writing: bool) -> subprocess.Popen[str]:
+    """The command as it starts, or as it begins to write."""
+    killed.prepare()
+    process = killed.start()
+    while writing and not killed.begun() and process.poll() is None:
+        time.sleep(0.0005)
+    return process
+
+
+def lasts(killed: Scenario, *, writing: bool) -> float:
+    """Seconds from then to its end."""
+    process = started(killed, writing=writing)
+    began = time.monotonic()
+    process.communicate()
+    return time.monotonic() - began
 
 
 def rerun(killed: Scenario) -> str:
@@ -74,7 +89,7 @@ def test_a_kill_at_every_step(tmp_path: Path, name: str) -> None:
 
 def kills_at_random_moments(killed: Scenario, name: str, *, kills: int, writing: bool) -> None:
     moments = random.Random(name)
-    longest = 4.0  # seconds; shorter with every process that was not met alive
+    longest = lasts(killed, writing=writing)  # shorter with every process that was not met alive
     found: Counter[str] = Counter()
     while found.total() < kills:
         met = kill_within(killed, moments.random() * longest, writing=writing)

@@ -66,7 +66,7 @@ class Output:
 
     @contextmanager
     def progress(self, label: str, total: int, *, unit: str = "") -> Iterator[Advance]:
-        """Progress towards ``total``; ``unit`` "B" shows bytes."""
+        """Progress towards ``total``; ``unit`` "B" shows bytes, "%" a share."""
         if self.quiet or self.json:
             yield lambda amount, note="": None
         elif sys.stderr.isatty():
@@ -84,15 +84,16 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
     )
 
-    amount = DownloadColumn() if unit == "B" else MofNCompleteColumn()
+    amounts = {"B": DownloadColumn, "%": TaskProgressColumn}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        amount,
+        amounts.get(unit, MofNCompleteColumn)(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )

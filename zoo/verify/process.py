@@ -50,7 +50,10 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
         DatasetError: its data set is not what it should be.
         ProcessError: it failed; the message is its own.
     """
-    with tempfile.TemporaryDirectory(prefix="zoo-") as folder, talk.progress(label, 100) as advance:
+    with (
+        tempfile.TemporaryDirectory(prefix="zoo-") as folder,
+        talk.progress(label, 100, unit="%") as advance,
+    ):
         path = Path(folder) / "request.json"
         path.write_text(json.dumps(dict(request)))
         errors = Path(folder) / "stderr"

@@ -33,6 +33,9 @@ from zoo.talk import Silence, Talk
 settings.register_profile("zoo", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("zoo")
 
+# A runner in the background is started with SIGINT ignored, which its children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def zoo_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

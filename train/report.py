@@ -131,7 +131,7 @@ class Live:
         left = (now - self._began) / (step - self._done) * (self._steps - step)
         return (
             f"step {step}/{self._steps}  loss {figures['loss']:.4f}  "
-            f"rate {figures['learning_rate']:.3g}  gradient {figures['gradient_norm']:.3g}  "
+            f"lr {figures['learning_rate']:.3g}  grad {figures['gradient_norm']:.3g}  "
             f"scale {figures['logit_scale']:.4g}  {rate:.0f} images/s  {_clock(left)} left"
         )
 

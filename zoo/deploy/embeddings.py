@@ -82,7 +82,7 @@ def embed(
         PathError, DiskError, AccessError: the output can't be written there.
     """
     _pyarrow()
-    check_target(out, replace=force)
+    check_target(out, replace=force, mark=RECORD_NAME)
     collection = open_collection(images, texts)
     record = provenance.read(folder)
     spec = native.read(folder / CONFIG_NAME)
@@ -101,7 +101,7 @@ def embed(
         stack.enter_context(locked(out, talk.say))
         stack.enter_context(locked(work, talk.say))
         run_child("zoo.deploy.embed", msgspec.to_builtins(request), "embedding", talk)
-        partial = stack.enter_context(new_folder(out, replace=force))
+        partial = stack.enter_context(new_folder(out, replace=force, mark=RECORD_NAME))
         made = _write(partial, out, work, collection, record, precision)
         shutil.rmtree(work)
     return made

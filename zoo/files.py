@@ -184,7 +184,7 @@ def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Pat
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
-        _sync(partial)
+        sync(partial)
         if target.exists():
             _exchange(partial, target)
         else:
@@ -195,7 +195,7 @@ def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Pat
         _remove(partial)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Forces all that is in a folder to the disk: what is renamed then outlives a power failure."""
     for path in (*folder.rglob("*"), folder):
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

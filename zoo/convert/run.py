@@ -29,6 +29,7 @@ from zoo.files import (
     new_folder,
     pretty_json,
     sha256_file,
+    sync,
 )
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
@@ -167,10 +168,13 @@ def _fill(folder: Path, job: _Job, digests: list[FileRecord] | None, talk: Talk)
         )
         check_finite(written, allowed=options.allow_nonfinite)
         (folder / native.CONFIG_NAME).write_bytes(pretty_json(native.dump(job.spec)))
-        # The source's digests and the result's, side by side: both are only read.
-        with ThreadPoolExecutor(THREADS) as pool:
+        # The source's digests and the result's, side by side: both are only read. Meanwhile the
+        # disk takes what was written, so that new_folder has little to wait for.
+        with ThreadPoolExecutor(THREADS + 1) as pool:
+            on_disk = pool.submit(sync, folder)
             result = pool.submit(_digests, tuple(sorted(folder.iterdir())), advance)
             digests = digests or _digests(opened.files, advance)
+            on_disk.result()
     opened.checkpoint.check_unchanged()
     _say_losses(written, talk)
     record = provenance.seal(

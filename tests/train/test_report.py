@@ -45,7 +45,7 @@ def test_lines_come_every_so_many_steps(
     assert steps(tmp_path) == expected
     told = capsys.readouterr().err.splitlines()
     assert len(told) == len(expected)
-    assert "loss 2.5000  rate 0.001  gradient 0.5  scale 14.3" in told[0]
+    assert "loss 2.5000  lr 0.001  grad 0.5  scale 14.3" in told[0]
     assert told[-1].endswith("0:00:00 left")
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from zoo import errors
-from zoo.errors import ZooError, missing_library
+from zoo.errors import AccessError, DiskError, ZooError, as_zoo_error, missing_library
 
 
 def family(root: type[ZooError] = ZooError) -> list[type[ZooError]]:
@@ -48,3 +52,20 @@ def test_a_missing_library_names_the_extra_that_brings_it() -> None:
     error = missing_library("paddle", "cpu", "loading a model")
     assert error.exit_code == 6
     assert "paddle-clip-zoo[cpu]" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.EACCES, AccessError, "no permission"),
+        (errno.EROFS, AccessError, "no permission"),
+        (errno.ENOSPC, DiskError, "the disk is full"),
+        (errno.EFBIG, DiskError, "the disk is full"),
+        (errno.EIO, DiskError, "reading or writing failed"),
+    ],
+)
+def test_the_system_s_refusals_have_names(number: int, kind: type[ZooError], said: str) -> None:
+    error = as_zoo_error(OSError(number, os.strerror(number)), Path("x"))
+    assert type(error) is kind
+    assert said in error.what
+    assert error.where == "x"

@@ -2,22 +2,18 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from zoo import files
-from zoo.errors import AccessError, DiskError, PathError, ZooError
+from zoo.errors import DiskError, PathError, ZooError
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -61,23 +57,6 @@ def test_a_digest_covers_every_byte_and_tells_how_far_it_is(tmp_path: Path) -> N
 def test_a_document_s_own_digest_is_not_part_of_it() -> None:
     document = {"a": 1, "digest": "old"}
     assert files.self_digest(document) == hashlib.sha256(b'{"a":1}').hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("number", "kind", "said"),
-    [
-        (errno.EACCES, AccessError, "no permission"),
-        (errno.EROFS, AccessError, "no permission"),
-        (errno.ENOSPC, DiskError, "the disk is full"),
-        (errno.EFBIG, DiskError, "the disk is full"),
-        (errno.EIO, DiskError, "reading or writing failed"),
-    ],
-)
-def test_the_system_s_refusals_have_names(number: int, kind: type[ZooError], said: str) -> None:
-    error = files.as_zoo_error(OSError(number, os.strerror(number)), Path("x"))
-    assert type(error) is kind
-    assert said in error.what
-    assert error.where == "x"
 
 
 def test_too_little_space_is_found_before_the_first_byte(tmp_path: Path) -> None:
@@ -251,81 +230,6 @@ def test_a_replaced_folder_is_whole_at_every_moment(tmp_path: Path) -> None:
     watcher.join()
     assert "gone" not in seen
     assert len(seen) > 1
-
-
-def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "folder" / "out"
-    inside = 0
-    most = 0
-    waited: list[str] = []
-
-    def work() -> None:
-        nonlocal inside, most
-        for _ in range(20):
-            with files.locked(target, waited.append):
-                inside += 1
-                most = max(most, inside)
-                time.sleep(0.0005)
-                inside -= 1
-
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert most == 1
-    assert set(waited) == {"another process is writing out; waiting"}
-    assert not names(target.parent)
-
-
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    target = tmp_path / "out"
-    code = (
-        "import sys, time, pathlib; from zoo.files import locked\n"
-        f"with locked(pathlib.Path({str(target)!r}), print):\n"
-        "    print('locked', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout and holder.stdout.readline() == b"locked\n"
-        holder.kill()
-    said: list[str] = []
-    with files.locked(target, said.append):
-        assert not said
-    assert not names(tmp_path)
-
-
-def test_only_the_lock_of_a_killed_process_is_forgotten(tmp_path: Path) -> None:
-    target = tmp_path / "out"
-    with files.locked(target, print):
-        files.forget_lock(target)
-        assert names(tmp_path) == [".out.lock"]
-    (tmp_path / ".out.lock").touch()
-    files.forget_lock(target)
-    files.forget_lock(target)
-    assert not names(tmp_path)
-
-
-def test_a_lock_that_changes_hands_meanwhile_is_not_forgotten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / ".out.lock"
-    path.touch()
-    flock = fcntl.flock
-
-    def late(handle: int, operation: int) -> None:
-        path.unlink()  # the holder ends ...
-        path.touch()  # ... and another begins
-        flock(handle, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    files.forget_lock(tmp_path / "out")
-    assert names(tmp_path) == [".out.lock"]
-
-
-def test_a_lock_that_can_t_be_made_says_why(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match=r"Not a directory|File exists"):
-        files.locked(tmp_path / "file" / "out", print).__enter__()
 
 
 def test_a_small_file_is_written_whole_or_not_at_all(

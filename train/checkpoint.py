@@ -26,7 +26,8 @@ from zoo.convert.readers import open_checkpoint
 from zoo.convert.stream import Tensor
 from zoo.convert.writer import write_safetensors
 from zoo.errors import FormatError, NotFoundError
-from zoo.files import PARTIAL, locked, new_folder
+from zoo.files import PARTIAL, new_folder
+from zoo.locks import locked
 from zoo.spec import CLIPSpec
 
 MODEL, EMA = "model", "ema"

@@ -15,8 +15,7 @@ from typing import NoReturn
 
 from train.topology import Topology
 from zoo.cli.output import printable
-from zoo.errors import CheckError, ZooError
-from zoo.files import as_zoo_error
+from zoo.errors import CheckError, ZooError, as_zoo_error
 
 FAILURE_NAME = "failure.txt"
 PATIENCE = 1.0  # seconds that Python has to notice a signal

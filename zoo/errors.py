@@ -6,7 +6,11 @@ can act on raises one of these; anything else is a bug and ends in a traceback u
 
 from __future__ import annotations
 
-from typing import ClassVar
+import errno
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ZooError(Exception):
@@ -173,3 +177,16 @@ def missing_library(library: str, extra: str, purpose: str) -> NotFoundError:
         f"{library} is not installed; {purpose} needs it",
         remedy=f"Install it with: pip install 'paddle-clip-zoo[{extra}]'",
     )
+
+
+def as_zoo_error(error: OSError, path: Path | None) -> ZooError:
+    """What an operating system's refusal means for a user; ``path`` is where it was met."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return AccessError(f"no permission: {error.strerror}", where=error.filename or path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskError(
+            f"the disk is full: {error.strerror}",
+            where=path,
+            remedy="Nothing was changed. Free some space, or choose another place with --out.",
+        )
+    return DiskError(f"reading or writing failed: {error.strerror}", where=error.filename or path)

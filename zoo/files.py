@@ -1,4 +1,4 @@
-"""Writing so that nothing is ever half there: locks, folders that appear whole, digests.
+"""Writing so that nothing is ever half there: folders that appear whole, small files, digests.
 
 Every writer works in a folder beside the target and renames it into place; a process that dies
 leaves the old target untouched and a leftover that the next run recognises and removes.
@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import AccessError, DigestError, DiskError, LockError, PathError, ZooError
+from zoo.errors import DigestError, DiskError, PathError, as_zoo_error
+from zoo.locks import LOCK, locked
 
 PARTIAL = ".partial"  # suffix of what is being written
-LOCK = ".lock"
 MARK = "provenance.json"  # every folder that a command of zoo has written holds it
 SHOWN = 3  # names in a message
 CHUNK = 16 << 20  # bytes handled at a time
@@ -75,19 +74,6 @@ def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> s
     return digest.hexdigest()
 
 
-def as_zoo_error(error: OSError, path: Path | None) -> ZooError:
-    """What an operating system's refusal means for a user; ``path`` is where it was met."""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return AccessError(f"no permission: {error.strerror}", where=error.filename or path)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskError(
-            f"the disk is full: {error.strerror}",
-            where=path,
-            remedy="Nothing was changed. Free some space, or choose another place with --out.",
-        )
-    return DiskError(f"reading or writing failed: {error.strerror}", where=error.filename or path)
-
-
 def check_space(folder: Path, need: int) -> None:
     """Compares the need in bytes with what is free, before the first byte.
 
@@ -104,72 +90,11 @@ def check_space(folder: Path, need: int) -> None:
 
 
 @contextmanager
-def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
-    """Holds the lock of ``target`` (a file beside it); waits for another process, and says so.
-
-    The lock is the kernel's (flock): it ends with its process, however that ends.
-
-    Raises:
-        LockError: the file system has no locks.
-        AccessError, DiskError: as the system says.
-    """
-    path = target.parent / f".{target.name}{LOCK}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle = _lock(path, lambda: say(f"another process is writing {target.name}; waiting"))
-    except OSError as error:
-        raise as_zoo_error(error, path) from error
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def forget_lock(target: Path) -> None:
-    """Removes the lock file of a process that was killed; one that is held stays."""
-    path = target.parent / f".{target.name}{LOCK}"
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_nlink:  # else the file at this path is another's by now
-                path.unlink()
-        finally:
-            os.close(handle)
-
-
-def _lock(path: Path, waiting: Callable[[], object]) -> int:
-    """Opens and locks the file at ``path``; its last holder may remove it in between."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            _wait(handle, path, waiting)
-            if os.fstat(handle).st_nlink:
-                return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)
-
-
-def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as error:
-        path.unlink(missing_ok=True)  # nobody holds it, and nobody would remove it
-        raise LockError(f"this file system has no locks: {error}", where=path) from None
-
-
-@contextmanager
 def new_folder(target: Path, *, replace: bool, mark: str = MARK) -> Iterator[Path]:
     """A folder to write into, which becomes ``target`` when the block ends without an error, and is
     on the disk by then.
 
-    Call it under ``locked(target)``: leftovers of dead processes are removed first.
+    Call it under ``zoo.locks.locked(target)``: leftovers of dead processes are removed first.
 
     Args:
         target: what it becomes.

@@ -23,9 +23,10 @@ from zoo.errors import (
     OfflineError,
     PathError,
 )
-from zoo.files import check_space, locked, new_folder, sha256_file, write_atomic
+from zoo.files import check_space, new_folder, sha256_file, write_atomic
 from zoo.hub.client import offline_switch
 from zoo.hub.resumable import download
+from zoo.locks import locked
 from zoo.talk import Advance, Talk
 
 ADDRESS = "https://bj.bcebos.com/v1/paddlenlp/datasets/paddlemix/coco.tar"

@@ -19,8 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from train.data.records import Draw, without_overlap
-from zoo.errors import DatasetError, FormatError, NotFoundError
-from zoo.files import as_zoo_error
+from zoo.errors import DatasetError, FormatError, NotFoundError, as_zoo_error
 from zoo.inputs.images import open_image
 
 CAPTION, PICTURE = 2, 5  # columns

@@ -30,9 +30,9 @@ from zoo.errors import (
     NotFoundError,
     PathError,
     ZooError,
+    as_zoo_error,
     missing_library,
 )
-from zoo.files import as_zoo_error
 from zoo.imagesets.tree import MAX_BYTES
 from zoo.inputs.images import open_image
 

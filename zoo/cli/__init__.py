@@ -144,7 +144,7 @@ def _in_words(error: Exception) -> ZooError:
     if isinstance(error, ZooError):
         return error
     if isinstance(error, OSError):  # the system refused something: no bug
-        from zoo.files import as_zoo_error
+        from zoo.errors import as_zoo_error
 
         return as_zoo_error(error, None)
     if isinstance(error, MemoryError):

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 from zoo.cache import MODELS, PROGRAMS, all_converted, all_programs, home, kept_by_runs
 from zoo.cli.output import Output, printable
 from zoo.convert import provenance
-from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError
-from zoo.files import PARTIAL, as_zoo_error, locked
+from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError, as_zoo_error
+from zoo.files import PARTIAL
+from zoo.locks import locked
 from zoo.manifest import registry
 
 if TYPE_CHECKING:

@@ -21,16 +21,8 @@ from zoo.convert.stream import THREADS, Tensor, Written
 from zoo.convert.tables import digest
 from zoo.convert.writer import write_checkpoint
 from zoo.errors import ConfigError
-from zoo.files import (
-    check_space,
-    check_target,
-    forget_lock,
-    locked,
-    new_folder,
-    pretty_json,
-    sha256_file,
-    sync,
-)
+from zoo.files import check_space, check_target, new_folder, pretty_json, sha256_file, sync
+from zoo.locks import forget_lock, locked
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
 from zoo.talk import Talk

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from zoo.convert.chunks import DTYPES, Array, Counts, pieces
 from zoo.convert.ops import Shape
-from zoo.files import as_zoo_error
+from zoo.errors import as_zoo_error
 
 THREADS = 2  # hashing and copying fill two cores; more contend for the same memory
 

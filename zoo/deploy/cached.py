@@ -13,7 +13,8 @@ from zoo.convert import provenance
 from zoo.deploy.folder import CONFIG_NAME, holds_programs
 from zoo.deploy.run import code_digest, write_programs
 from zoo.errors import missing_library
-from zoo.files import canonical_json, locked, new_folder
+from zoo.files import canonical_json, new_folder
+from zoo.locks import locked
 from zoo.spec import native
 from zoo.talk import Talk
 

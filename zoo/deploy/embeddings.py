@@ -27,8 +27,9 @@ from zoo.convert import provenance
 from zoo.deploy.folder import CONFIG_NAME
 from zoo.deploy.request import EmbedRequest
 from zoo.errors import DatasetError, missing_library
-from zoo.files import check_target, locked, new_folder, pretty_json
+from zoo.files import check_target, new_folder, pretty_json
 from zoo.imagesets.collection import Collection, open_collection
+from zoo.locks import locked
 from zoo.spec import native
 from zoo.talk import Talk
 from zoo.verify.evaluation import BATCH, key, workers_for

@@ -23,7 +23,8 @@ from zoo.deploy.folder import CONFIG_NAME, README_NAME
 from zoo.deploy.gate import judge
 from zoo.deploy.request import WriteRequest
 from zoo.errors import CheckError, ConfigError
-from zoo.files import check_space, locked, new_folder, pretty_json
+from zoo.files import check_space, new_folder, pretty_json
+from zoo.locks import locked
 from zoo.spec import native
 from zoo.talk import Talk
 from zoo.verify.outcome import Outcome

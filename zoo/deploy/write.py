@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.deploy.folder import RECORD_NAME, Program, declare, encode
 from zoo.deploy.request import WriteRequest
-from zoo.files import as_zoo_error
+from zoo.errors import as_zoo_error
 from zoo.runtime import import_paddle
 from zoo.verify.process import answer, tell
 

@@ -8,8 +8,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from ssl import SSLCertVerificationError
 
-from zoo.errors import NameInvalidError, NetworkError, NotFoundError, OfflineError, ZooError
-from zoo.files import as_zoo_error
+from zoo.errors import (
+    NameInvalidError,
+    NetworkError,
+    NotFoundError,
+    OfflineError,
+    ZooError,
+    as_zoo_error,
+)
 from zoo.manifest import registry
 
 TOKEN = "Check HF_TOKEN, or run: hf auth login"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from zoo import cache
 from zoo.errors import NotFoundError, OfflineError, UsageError
-from zoo.files import locked
 from zoo.hub.client import offline_switch
 from zoo.hub.resumable import download
+from zoo.locks import locked
 from zoo.manifest import Manifest
 from zoo.spec import paddlemix, paddlemix_processor
 from zoo.talk import Talk

@@ -21,8 +21,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import msgspec
 
-from zoo.errors import NetworkError, ZooError
-from zoo.files import CHUNK, PARTIAL, as_zoo_error, check_space, write_atomic
+from zoo.errors import NetworkError, ZooError, as_zoo_error
+from zoo.files import CHUNK, PARTIAL, check_space, write_atomic
 from zoo.hub.client import TRANSIENT, WAITS, check_scheme
 from zoo.hub.errors import CERTIFICATE
 from zoo.talk import Talk

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from zoo.errors import DatasetError, NotFoundError
-from zoo.files import as_zoo_error, canonical_json
+from zoo.errors import DatasetError, NotFoundError, as_zoo_error
+from zoo.files import canonical_json
 from zoo.imagesets.imageset import Picture, is_picture, listing
 from zoo.imagesets.tree import Stored, open_tree
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from zoo.errors import DatasetError, PathError, TruncatedError
-from zoo.files import as_zoo_error
+from zoo.errors import DatasetError, PathError, TruncatedError, as_zoo_error
 from zoo.imagesets.imageset import is_picture
 
 DEPTH = 4  # folders below one another: no layout has more, and links can't lead in circles

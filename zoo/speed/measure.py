@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import ZooError
-from zoo.files import as_zoo_error, check_space
+from zoo.errors import ZooError, as_zoo_error
+from zoo.files import check_space
 from zoo.runtime import Processor, Runtime, read_processor
 from zoo.speed.busy import BUSY, cores_in_use
 from zoo.speed.product import GFLOP, repeat

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo import cache
-from zoo.files import canonical_json, locked, write_atomic
+from zoo.files import canonical_json, write_atomic
+from zoo.locks import locked
 
 
 def stored(

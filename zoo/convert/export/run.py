@@ -23,7 +23,8 @@ from zoo.convert.readers import Checkpoint
 from zoo.convert.stream import Tensor
 from zoo.convert.tables import digest
 from zoo.errors import MappingError
-from zoo.files import check_space, locked, new_folder
+from zoo.files import check_space, new_folder
+from zoo.locks import locked
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_shapes
 from zoo.talk import Talk

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.convert import provenance
-from zoo.convert.provenance import FileRecord, SourceRecord, TensorRecord
+from zoo.convert.provenance import TRAINED, FileRecord, SourceRecord, TensorRecord
 from zoo.convert.stream import Tensor, Written
 from zoo.convert.writer import write_checkpoint
 from zoo.errors import NonfiniteError
@@ -17,8 +17,6 @@ from zoo.files import pretty_json, sha256_file
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
 from zoo.version import VERSION
-
-ACTION = "train"
 
 
 def write_model(
@@ -61,7 +59,7 @@ def write_model(
         command=command,
         trust=None,
         mapping_digest="",
-        source=SourceRecord(repo=None, commit=None, format=ACTION, files=[], left_out=[]),
+        source=SourceRecord(repo=None, commit=None, format=TRAINED, files=[], left_out=[]),
         dtype="float32",
         files=[
             FileRecord(name=file.name, size=file.stat().st_size, sha256=sha256_file(file))
@@ -75,7 +73,7 @@ def write_model(
 def _record(tensor: Tensor, written: Written) -> TensorRecord:
     return TensorRecord(
         sources=[tensor.name],
-        action=ACTION,
+        action=TRAINED,
         dtype=tensor.dtype,
         shape=list(tensor.shape),
         sha256=written.sha256,

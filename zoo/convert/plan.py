@@ -96,7 +96,7 @@ def export_plan(rows: Sequence[Row], spec: CLIPSpec) -> Plan:
     """The way back for a model that never was foreign: from the native tensors of ``spec``.
 
     Raises:
-        MappingError: the format has no place for one of them.
+        MappingError: the format has no place for one of them, or an operation can't take it.
     """
     shapes = native_shapes(spec)
     _check_table(rows, shapes)
@@ -104,7 +104,11 @@ def export_plan(rows: Sequence[Row], spec: CLIPSpec) -> Plan:
     for row in rows:
         back = row.op.inverse()
         native = tuple(shapes[key] for key in row.targets)
-        steps.append(Step(row.targets, row.sources, back, native, tuple(back.shapes(native))))
+        try:
+            foreign = tuple(back.shapes(native))
+        except ShapeError as error:
+            raise MappingError(f"{row.targets[0]} has shape {list(native[0])}: {error}") from None
+        steps.append(Step(row.targets, row.sources, back, native, foreign))
     return Plan(tuple(steps), ())
 
 

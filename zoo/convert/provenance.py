@@ -16,6 +16,7 @@ from zoo.errors import DigestError, NotFoundError
 from zoo.files import MARK, canonical_json, pretty_json, read_record, self_digest
 
 PROVENANCE_NAME = MARK
+TRAINED = "train"  # the format of a source that is none: the weights were trained
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +59,12 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tensors: dict[str, TensorRecord]
     tensors_digest: str
     digest: str
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the weights were trained, and so come from no file; one that had a source and
+        has lost it is not."""
+        return self.source.format == TRAINED and not self.source.files
 
 
 def tensors_digest(tensors: dict[str, TensorRecord]) -> str:

@@ -29,6 +29,7 @@ from zoo.verify.process import ProcessError, run_child
 from zoo.verify.reference_side import Reference, compute_reference
 from zoo.verify.retrieval import TEXTS, Features, recalls, stack
 from zoo.verify.rungs.files import check_files
+from zoo.verify.rungs.out_and_back import check_out_and_back
 from zoo.verify.rungs.parity import check_parity
 from zoo.verify.rungs.pipeline import check_pipeline
 from zoo.verify.rungs.retrieval import check_retrieval
@@ -145,6 +146,8 @@ class Bench:
         return check_structure(self.checkpoint, self.spec, self.record, self.manifest)
 
     def roundtrip(self) -> Outcome:
+        if self._record is not None and self._record.is_trained:
+            return check_out_and_back(self.checkpoint, self.spec, self._record, self._talk)
         if isinstance(self.source, str):
             return not_run(self.source)
         return check_roundtrip(self.checkpoint, self.spec, self.record, self.source, self._talk)

@@ -10,7 +10,7 @@ from zoo.convert.select import Opened, open_source
 from zoo.convert.source import BUNDLED, find_source
 from zoo.convert.stated import CONFIGS
 from zoo.convert.tables import FORMATS
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.spec import native
 
 ADVICE = "the source is not at hand; name it with --source"
@@ -28,10 +28,19 @@ def locate_source(folder: Path, record: Provenance | None, given: str | None) ->
         given: SOURCE, where the user named one.
 
     Raises:
+        UsageError: the user named one for a checkpoint that was trained.
         ZooError: the source that the user named is not there, or is none.
     """
     if record is None:
         return "the provenance can't be read"
+    if record.is_trained:
+        if given is not None:
+            raise UsageError(
+                "this checkpoint was trained, and not converted from anything",
+                where=folder,
+                remedy="Leave --source out.",
+            )
+        return "the checkpoint was trained, and has no source"
     family = next((form.family for form in FORMATS if form.name == record.source.format), None)
     configs = {name for name, _ in CONFIGS.values()}
     configured = any(file.name in configs for file in record.source.files)

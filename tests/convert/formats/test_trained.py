@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def test_it_computes_the_same_in_torch(
     changed = [name for name in weights if not np.array_equal(weights[name], before[name])]
     assert len(changed) == len(weights)
     write_model(tmp_path / "trained", model.spec, weights, "tiny-trained", ["train"])
+    ran = run_zoo("verify", tmp_path / "trained", "--json")
+    assert json.loads(ran.stdout)["results"][0]["status"] == "parity", ran.stderr
     out = ("--to", to, "--out", tmp_path / "out")
     assert run_zoo("export", tmp_path / "trained", *out).code == 0
 

@@ -50,8 +50,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything a checkpoint holds; ``ema`` is None where none is kept."""
+    """Everything a checkpoint holds; ``name`` is the model's, ``ema`` None where none is kept."""
 
+    name: str
     spec: CLIPSpec
     weights: Arrays
     ema: Arrays | None
@@ -84,9 +85,9 @@ def save(output: Path, snapshot: Snapshot, *, command: list[str], keep: int | No
     """
     folder = output / f"checkpoint-{snapshot.state.step}"
     with new_folder(folder, replace=True, mark=STATE_NAME) as partial:
-        write_model(partial / MODEL, snapshot.spec, snapshot.weights, output.name, command)
+        write_model(partial / MODEL, snapshot.spec, snapshot.weights, snapshot.name, command)
         if snapshot.ema is not None:
-            write_model(partial / EMA, snapshot.spec, snapshot.ema, output.name, command)
+            write_model(partial / EMA, snapshot.spec, snapshot.ema, snapshot.name, command)
         write_safetensors(
             partial / OPTIMIZER_NAME,
             as_tensors(snapshot.optimizer),

@@ -37,6 +37,7 @@ from train.step import take_step
 from train.tensor_parallel import check_degree, cut, merge, split
 from train.topology import Topology
 from train.zeroshot import evaluate
+from zoo.convert.source import own_name
 from zoo.convert.writer import WEIGHTS_NAME
 from zoo.errors import ConfigError
 from zoo.imagesets.recognise import open_imageset
@@ -85,6 +86,7 @@ def _prepare_and_train(
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
     shards = make_shards(arguments, topology, optimizer)
     run = Run(
+        name=f"{start.name}-{own_name(plan.output)}",
         arguments=arguments,
         topology=topology,
         plan=plan,
@@ -193,6 +195,7 @@ def _save(run: Run, step: int) -> None:
     if run.topology.rank > 0:
         return
     snapshot = Snapshot(
+        name=run.name,
         spec=run.spec,
         weights=weights,
         ema=ema,

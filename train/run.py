@@ -21,6 +21,7 @@ from zoo.spec import CLIPSpec
 class Run:
     """Everything that a training consists of; what is None was not asked for."""
 
+    name: str  # of the model that is made
     arguments: Arguments
     topology: Topology
     plan: Plan

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from train.flags import Arguments
 from train.groups import LOGIT_SCALE
+from zoo.convert.export.folder import record_of
 from zoo.convert.obtain import converted_folder
+from zoo.convert.source import own_name
 from zoo.convert.writer import INDEX_NAME, WEIGHTS_NAME
 from zoo.errors import ConfigError, UsageError
 from zoo.manifest import registry
@@ -20,8 +22,12 @@ from zoo.talk import Talk
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """What ``--model`` means: ``folder`` holds the weights; None: they are drawn."""
+    """What ``--model`` means: ``folder`` holds the weights; None: they are drawn.
 
+    ``name`` is what the model is called that the run begins with.
+    """
+
+    name: str
     spec: CLIPSpec
     folder: Path | None
 
@@ -35,11 +41,13 @@ def find_start(arguments: Arguments, talk: Talk) -> Start:
         ZooError: what finding and converting raise.
     """
     spec = _architecture(arguments.model)
-    folder = None
+    folder, name = None, arguments.model
     if spec is None:
         folder = converted_folder(_source(arguments.model), talk)
+        record = record_of(folder)
+        name = record.id if record else own_name(folder)
         spec = native.read(folder / native.CONFIG_NAME)
-        if not any((folder / name).is_file() for name in (WEIGHTS_NAME, INDEX_NAME)):
+        if not any((folder / file).is_file() for file in (WEIGHTS_NAME, INDEX_NAME)):
             folder = None
     if arguments.pretrained and folder is None:
         raise UsageError(
@@ -55,7 +63,7 @@ def find_start(arguments: Arguments, talk: Talk) -> Start:
         )
     if arguments.context_length:
         spec = replace(spec, text=replace(spec.text, context_length=arguments.context_length))
-    return Start(spec=spec, folder=folder)
+    return Start(name=name, spec=spec, folder=folder)
 
 
 def _architecture(name: str) -> CLIPSpec | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.convert.source import _own_name, check_id, find_source
+from zoo.convert.source import check_id, find_source, own_name
 from zoo.errors import NameInvalidError, NotFoundError, UsageError
 from zoo.manifest import registry
 
@@ -158,7 +158,7 @@ def test_a_path_is_no_name(name: str) -> None:
 )
 def test_a_name_made_of_a_file_s_is_always_valid(text: str) -> None:
     if text not in (".", ".."):
-        check_id(_own_name(Path("/folder") / text))
+        check_id(own_name(Path("/folder") / text))
 
 
 @pytest.mark.parametrize(
@@ -171,4 +171,4 @@ def test_a_name_made_of_a_file_s_is_always_valid(text: str) -> None:
     ],
 )
 def test_a_file_s_name_keeps_what_a_name_can_have(file: str, name: str) -> None:
-    assert _own_name(Path("/folder") / file) == name
+    assert own_name(Path("/folder") / file) == name

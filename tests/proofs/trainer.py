@@ -52,6 +52,7 @@ def main(argv: list[str]) -> None:
             weights = {name: a + moments[name][0] for name, a in weights.items()}
             if step % asked.save_steps == 0:
                 snapshot = Snapshot(
+                    name="small",
                     spec=spec,
                     weights=weights,
                     ema=weights,

@@ -29,6 +29,7 @@ from zoo.spec import CLIPSpec  # noqa: E402
 def snapshot(spec: CLIPSpec) -> Snapshot:
     weights = {n: p.numpy() for n, p in initialize(CLIP(spec), 1).named_parameters()}
     return Snapshot(
+        name="small",
         spec=spec,
         weights=weights,
         ema=None,

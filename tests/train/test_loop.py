@@ -22,6 +22,7 @@ from train.arguments import parse  # noqa: E402
 from train.loop import train  # noqa: E402
 from train.precision import FULL  # noqa: E402
 from train.topology import Topology  # noqa: E402
+from zoo.convert import provenance  # noqa: E402
 from zoo.errors import (  # noqa: E402
     ConfigError,
     DatasetError,
@@ -77,6 +78,8 @@ def test_a_run_leaves_a_log_a_plot_and_a_checkpoint(
     assert "step 4/4  loss " in told
     kept = {path.name for path in (output / "checkpoint-4").iterdir()}
     assert kept == {"model", "ema", "optimizer.safetensors", "state.json"}
+    for part in ("model", "ema"):
+        assert provenance.read(output / "checkpoint-4" / part).id == "small-run"
 
 
 def test_a_resumed_run_is_equal_to_the_bit(run: Callable[..., Path], read_log: Log) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ def test_an_architecture_begins_with_new_weights(
 ) -> None:
     found = arguments("--model", "ViT-B-32", "--seed", 5)
     start = find_start(found, silence)
-    assert start == Start(spec=registry().architecture("ViT-B-32"), folder=None)
+    assert start == Start(name="ViT-B-32", spec=registry().architecture("ViT-B-32"), folder=None)
     assert describe(start, found) == "ViT-B-32: new weights, drawn with seed 5"
     with pytest.raises(UsageError, match="--pretrained true, but there are no weights"):
         find_start(arguments("--model", "ViT-B-32", "--pretrained", "true"), silence)
@@ -39,7 +40,7 @@ def test_a_folder_begins_with_its_weights(
 ) -> None:
     found = arguments("--model", small)
     start = find_start(found, silence)
-    assert start.folder == small
+    assert (start.folder, start.name) == (small, "small")
     model = build(start, found)
     assert model.training
     for name, array in load_file(small / "model.safetensors").items():
@@ -56,10 +57,11 @@ def test_a_folder_may_be_named_without_a_dot(
 
 
 def test_a_folder_without_weights_begins_with_new_ones(
-    arguments: Callable[..., Arguments], silence: Talk, small: Path
+    arguments: Callable[..., Arguments], silence: Talk, small: Path, tmp_path: Path
 ) -> None:
-    (small / "model.safetensors").unlink()
-    assert find_start(arguments("--model", small), silence).folder is None
+    folder = shutil.copytree(small, tmp_path / "small")
+    (folder / "model.safetensors").unlink()
+    assert find_start(arguments("--model", folder), silence).folder is None
 
 
 def test_what_is_nothing_is_not_found(arguments: Callable[..., Arguments], silence: Talk) -> None:
@@ -70,7 +72,7 @@ def test_what_is_nothing_is_not_found(arguments: Callable[..., Arguments], silen
 def test_a_seed_gives_the_same_weights_again(
     arguments: Callable[..., Arguments], spec: CLIPSpec
 ) -> None:
-    start = Start(spec=spec, folder=None)
+    start = Start(name="small", spec=spec, folder=None)
     first, again, other = (
         build(start, arguments("--seed", seed)).visual.proj.numpy() for seed in (1, 1, 2)
     )
@@ -79,7 +81,7 @@ def test_a_seed_gives_the_same_weights_again(
 
 
 def test_recomputing_and_locking(arguments: Callable[..., Arguments], spec: CLIPSpec) -> None:
-    start = Start(spec=spec, folder=None)
+    start = Start(name="small", spec=spec, folder=None)
     assert not build(start, arguments()).transformer.recompute
     model = build(start, arguments("--recompute", "--lock_image"))
     assert model.transformer.recompute and model.visual.transformer.recompute

@@ -57,7 +57,7 @@ def find_source(text: str, *, name: str | None = None) -> Source:
         if not path.exists():
             raise NotFoundError("there is no such file or folder", where=path)
         given = entry.id if entry else name
-        return Source(id=given or _own_name(path), path=path, repo=None, manifest=entry)
+        return Source(id=given or own_name(path), path=path, repo=None, manifest=entry)
     repo = check_id(text.removeprefix(HUB))
     found = zoo.names.get(repo) if text.startswith(HUB) else zoo.match(repo)
     if found is not None and not text.startswith(HUB):
@@ -92,8 +92,9 @@ def _local(text: str) -> Path | None:
         raise NotFoundError("there is no such home folder", where=text) from None
 
 
-def _own_name(path: Path) -> str:
-    """A local checkpoint without a given name is called as its folder or file."""
+def own_name(path: Path) -> str:
+    """What a local checkpoint without a given name is called: as its folder or file, in the letters
+    that a name can have."""
     full = path.resolve()
     words = re.findall(r"[A-Za-z0-9._-]+", full.name if full.is_dir() else full.stem)
     name = re.sub(r"[.-]{2,}", "-", "-".join(words)).strip("._-")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from zoo.cli.output import Output
+from zoo.convert.source import BUNDLED
 from zoo.manifest import Manifest, Top1Claim, registry
 from zoo.verify.evidence import Status
 from zoo.verify.standing import findings, standing
@@ -99,6 +100,10 @@ def _paddlemix_top1(manifest: Manifest) -> Top1Claim | None:
 
 
 def _notes(manifests: list[Manifest]) -> Iterator[str]:
+    yield (
+        f"{BUNDLED}, which comes with zoo, is none of these: a small CLIP of handwritten digits, "
+        f"to try things with (`zoo show {BUNDLED}`)."
+    )
     yield (
         "params M: the exact count. top-1 %: zero-shot, the claim that `zoo verify` is held "
         f"against; {PADDLEMIX}: the figure in its tables."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from zoo.cli.output import Output, printable
+from zoo.cli.findings import evidence_document, grid, print_evidence
+from zoo.cli.output import Output
+from zoo.convert.source import BUNDLED
 from zoo.errors import UsageError
 from zoo.manifest import Manifest, registry
 from zoo.verify.standing import Finding, findings, standing
@@ -16,12 +18,16 @@ from zoo.verify.standing import Finding, findings, standing
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from zoo.manifest.entry import Preprocess
+    from zoo.spec import Pair, PreprocessSpec
+
 EXAMPLES = """\
 examples:
   zoo show CLIP-ViT-B-32-laion2B-s34B-b79K
   zoo show laion/CLIP-ViT-g-14            any unique prefix will do
   zoo show apple/DFN5B-CLIP-ViT-H-14 --json
-  zoo show --remote laion/CLIP-ViT-g-14   what the hub has, by its headers"""
+  zoo show --remote laion/CLIP-ViT-g-14   what the hub has, by its headers
+  zoo show tiny-digits                    the checkpoint that comes with zoo"""
 
 HUB = "https://huggingface.co/"
 
@@ -48,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
             where=args.model,
             remedy="`zoo verify DIR` looks at a converted folder, `zoo diff A B` at any two.",
         )
+    if args.model == BUNDLED:
+        from zoo.cli.show_bundled import show_bundled
+
+        return show_bundled(out)
     zoo = registry()
     manifest = zoo.find(args.model)
     found = findings(zoo, manifest)
@@ -66,28 +76,16 @@ def _document(manifest: Manifest, found: tuple[Finding, ...]) -> dict[str, objec
         "judged_claim": builtins(manifest.judged_claim),
         "disputed_params": builtins(manifest.disputed_params()),
         "disputed_top1": builtins(manifest.disputed_top1()),
-        "evidence": [
-            {
-                "where": str(finding.where),
-                "status": finding.status,
-                "problem": finding.problem,
-                "evidence": builtins(finding.evidence),
-            }
-            for finding in found
-        ],
+        "evidence": evidence_document(found),
     }
 
 
 def _print_entry(out: Output, manifest: Manifest, found: tuple[Finding, ...]) -> None:
     out.data(manifest.id + "\n")
-    out.table(_grid(_facts(manifest, found)))
+    out.table(grid(_facts(manifest, found)))
     out.data("\nclaims; * disagrees by more than rounding\n")
     out.table(_claims(manifest))
-    if not found:
-        out.data("\nno evidence yet: `zoo convert` and `zoo verify` make it")
-    for finding in found:
-        out.data(f"\nevidence: {printable(str(finding.where))}\n")
-        out.table(_grid(_outcome(finding)))
+    print_evidence(out, found)
     out.data("\nlinks\n")
     out.data(f"{HUB}{manifest.source.hub}")
     if manifest.source.paddlemix:
@@ -106,14 +104,23 @@ def _facts(manifest: Manifest, found: tuple[Finding, ...]) -> Iterator[tuple[str
     for name, sha256 in source.sha256.items():
         yield "", f"{name} sha256 {sha256}"
     yield "architecture", f"{manifest.architecture}, {_activation(manifest)}"
-    towers = [(params.vision, "image tower"), (params.text, "text tower")]
-    detail = ", ".join(f"{name} {count:,}" for count, name in towers if count)
-    yield "parameters", f"{params.total:,}" + (f" ({detail})" if detail else "")
-    yield "preprocess", f"{pre.size} x {pre.size} pixels, {pre.interpolation}, {pre.resize}"
-    yield "", f"mean {' '.join(map(str, pre.mean))}"
-    yield "", f"std {' '.join(map(str, pre.std))}"
+    yield "parameters", shown_params(params.total, params.vision, params.text)
+    yield from preprocess_rows((pre.size, pre.size), pre)
     for note in manifest.notes:
         yield "note", note
+
+
+def shown_params(total: int, vision: int | None, text: int | None) -> str:
+    towers = [(vision, "image tower"), (text, "text tower")]
+    detail = ", ".join(f"{name} {count:,}" for count, name in towers if count)
+    return f"{total:,}" + (f" ({detail})" if detail else "")
+
+
+def preprocess_rows(size: Pair, pre: Preprocess | PreprocessSpec) -> Iterator[tuple[str, str]]:
+    height, width = size
+    yield "preprocess", f"{height} x {width} pixels, {pre.interpolation}, {pre.resize}"
+    yield "", f"mean {' '.join(map(str, pre.mean))}"
+    yield "", f"std {' '.join(map(str, pre.std))}"
 
 
 def _activation(manifest: Manifest) -> str:
@@ -145,34 +152,3 @@ def _claim_rows(manifest: Manifest) -> Iterator[tuple[str, str, str, str]]:
         star = "*" if top1 in manifest.disputed_top1() else ""
         judged = " (rung 6 is judged against this)" if top1 == manifest.judged_claim else ""
         yield "top-1", f"{star}{top1} %", top1.source, f"{top1.dataset}: {top1.protocol}{judged}"
-
-
-def _outcome(finding: Finding) -> Iterator[tuple[str, str]]:
-    """What one piece of evidence says, rung by rung."""
-    if finding.evidence is None:
-        yield "none", finding.problem or ""
-        return
-    yield "shows", finding.status
-    yield "tensors", f"sha256 {finding.evidence.subject.tensors_digest}"
-    for rung in finding.evidence.rungs:
-        said = [rung.status, rung.reason, *_pairs(rung.figures)]
-        if on := rung.measured_on:
-            said.append(f"on {on.name} ({on.items}{', all of it' if on.whole else ''})")
-        yield f"{rung.number} {rung.name}", ", ".join(text for text in said if text)
-
-
-def _pairs(figures: dict[str, Any]) -> Iterator[str]:
-    for name, value in figures.items():
-        yield f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-
-
-def _grid(rows: Iterator[tuple[str, str]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows:
-        grid.add_row(Text(printable(name)), Text(printable(value)))
-    return grid

@@ -67,5 +67,11 @@ def open_clips_scores() -> NDArray[np.float32]:
         return np.array(held_out.tensor("scores"), np.float32)
 
 
+def open_clips_top1() -> tuple[int, int]:
+    """How many of the digits open_clip classifies correctly, and of how many."""
+    top1 = _facts().top1
+    return top1["correct"], top1["of"]
+
+
 def _facts() -> _Facts:
     return msgspec.json.decode(data.path("tiny/zero_shot.json").read_bytes(), type=_Facts)

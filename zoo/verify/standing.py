@@ -16,7 +16,7 @@ from zoo import cache
 from zoo.convert.provenance import PROVENANCE_NAME
 from zoo.errors import ZooError
 from zoo.files import read_record
-from zoo.manifest import Manifest, Registry
+from zoo.manifest import Manifest, Registry, Top1Claim
 from zoo.verify.evidence import EVIDENCE_NAME, STATUSES, Evidence, Status, read, status
 
 
@@ -40,7 +40,17 @@ def findings(registry: Registry, manifest: Manifest) -> tuple[Finding, ...]:
     """The recorded evidence, then each converted checkpoint's in the cache; may be empty."""
     recorded = registry.folder / "evidence" / f"{manifest.id}.json"
     found = [_recorded(recorded, manifest)] if recorded.is_file() else []
-    return (*found, *(_beside(folder, manifest) for folder in cache.converted(manifest.id)))
+    return (*found, *findings_here(manifest.id, manifest.judged_claim))
+
+
+def findings_here(model: str, claim: Top1Claim | None) -> tuple[Finding, ...]:
+    """The evidence beside each conversion in the cache, of a model of the zoo or of another.
+
+    Args:
+        model: its id.
+        claim: what rung 6 was to be judged against, if anything is claimed.
+    """
+    return tuple(_beside(folder, claim) for folder in cache.converted(model))
 
 
 def standing(found: Iterable[Finding]) -> Status:
@@ -55,10 +65,10 @@ def _recorded(path: Path, manifest: Manifest) -> Finding:
         return _worthless(path, error.what)
     if evidence.subject.id != manifest.id:
         return _worthless(path, f"it is about {evidence.subject.id}")
-    return _judged(path, manifest, evidence, evidence.subject.tensors_digest)
+    return _judged(path, manifest.judged_claim, evidence, evidence.subject.tensors_digest)
 
 
-def _beside(folder: Path, manifest: Manifest) -> Finding:
+def _beside(folder: Path, claim: Top1Claim | None) -> Finding:
     path = folder / EVIDENCE_NAME
     if not path.is_file():
         return _worthless(folder, "converted here, and not verified yet")
@@ -72,11 +82,13 @@ def _beside(folder: Path, manifest: Manifest) -> Finding:
         return _worthless(path, f"there is no readable {PROVENANCE_NAME} beside it")
     if evidence.subject.tensors_digest != tensors_digest:
         return _worthless(path, "it is about other tensors than those beside it")
-    return _judged(path, manifest, evidence, tensors_digest)
+    return _judged(path, claim, evidence, tensors_digest)
 
 
-def _judged(path: Path, manifest: Manifest, evidence: Evidence, tensors_digest: str) -> Finding:
-    reached = status(evidence, tensors_digest=tensors_digest, top1_claim=manifest.judged_claim)
+def _judged(
+    path: Path, claim: Top1Claim | None, evidence: Evidence, tensors_digest: str
+) -> Finding:
+    reached = status(evidence, tensors_digest=tensors_digest, top1_claim=claim)
     return Finding(where=path, status=reached, evidence=evidence)
 
 

@@ -85,6 +85,8 @@ def _prepare_and_train(
     model = split(build(start if plan.resumed is None else plan.model(start), arguments), topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
     shards = make_shards(arguments, topology, optimizer)
+    if arguments.do_train and topology.rank == 0:
+        checkpoint.set_aside(plan.output, after=plan.own)  # only with --overwrite_output_dir
     run = Run(
         name=f"{start.name}-{own_name(plan.output)}",
         arguments=arguments,

@@ -27,6 +27,7 @@ class Plan:
         warmup: steps of the warm-up.
         done: steps that earlier runs did.
         resumed: the checkpoint that the run goes on from.
+        own: checkpoints in the output of later steps are another run's.
         lines: what the user should know of all this.
     """
 
@@ -38,6 +39,7 @@ class Plan:
     warmup: int
     done: int
     resumed: Path | None
+    own: int
     lines: tuple[str, ...]
 
     def model(self, start: Start) -> Start:
@@ -85,10 +87,13 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         if state.batch != batch:
             batch = state.batch
             lines.append(f"the batch stays {batch}: {batch // pieces} pairs in a forward pass")
-    later = [path for path in checkpoint.checkpoints(output) if checkpoint.step_of(path) > done]
+    own = done if resumed and _is_in(resumed, output) else 0
+    later = [path for path in checkpoint.checkpoints(output) if checkpoint.step_of(path) > own]
+    if resumed is None:
+        later += checkpoint.replaced(output)
     if later and not arguments.overwrite_output_dir:
         raise PathError(
-            f"the output has checkpoints already, up to {later[-1].name}",
+            f"the output has checkpoints already, up to {later[-1].relative_to(output)}",
             where=output,
             remedy="Go on with --resume_from_checkpoint True, replace them with "
             "--overwrite_output_dir, or choose another --output_dir.",
@@ -127,5 +132,11 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         warmup=warmup,
         done=done,
         resumed=resumed,
+        own=own,
         lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch"),
     )
+
+
+def _is_in(resumed: Path, output: Path) -> bool:
+    places = (output.resolve(), (output / checkpoint.REPLACED).resolve())
+    return resumed.resolve().parent in places

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tests.bad_inputs.checkpoint import config, good, tensors
-from train.checkpoint import checkpoints
+from train.checkpoint import checkpoints, replaced
 
 Tree = dict[str, str]  # a folder's files and their digests
 NAMES = (
@@ -159,6 +159,38 @@ class Training(Scenario):
         return [path.name for path in checkpoints(self.target)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Overwriting(Training):
+    """One that begins anew where another has left checkpoints."""
+
+    def check_after_death(self) -> str:
+        assert self.old is not None
+        before = {path.name: tree(path) for path in checkpoints(self.old)}
+        found, aside = self._found(), replaced(self.target)
+        if found and tree(self.target / found[0]) != before.get(found[0]):
+            self._check_checkpoints()
+            return "new"
+        stored = [*self.target.glob("checkpoint-*"), *aside]
+        assert {path.name: tree(path) for path in stored} == before  # wherever they are
+        if found:
+            assert found == list(before) and not aside
+            return "old, and a leftover" if self.leftovers() else "old"
+        return "old, set aside"
+
+    def rerun(self) -> str:
+        """Goes on from what is its own, and from nothing else."""
+        found = self.check_after_death()
+        if not found.startswith("old"):
+            more = tuple(word for word in self.words if word != "--overwrite_output_dir")
+            resumed = replace(self, words=(*more, "--resume_from_checkpoint", "True"))
+            return Training.rerun(resumed)
+        if found == "old, set aside":
+            refused = replace(self, words=(*self.words, "--resume_from_checkpoint", "True")).start()
+            _, said = refused.communicate()
+            assert refused.returncode and "Those of the run before are in replaced/" in said
+        return Scenario.rerun(self)
+
+
 def tree(folder: Path) -> Tree:
     """Every file under a folder with its digest; nothing where there is no folder."""
     return {
@@ -257,3 +289,18 @@ def training(root: Path, module: str, *words: object, keep: int) -> Training:
     assert list(whole) == [f"checkpoint-{step}" for step in range(1, 6)]
     limit = ("--save_total_limit", str(keep)) if keep else ()
     return replace(undisturbed, words=(*again, *limit), whole=whole, keep=keep)
+
+
+def overwriting(root: Path, module: str) -> Overwriting:
+    """Three steps of a training, in place of the four of another one."""
+    target, before = root / "at" / "run", root / "before"
+    common = ("--output_dir", str(target), "--save_steps", "1", "--max_steps")
+    words = (*common, "3", "--overwrite_output_dir")
+    anew = Overwriting(
+        module=module, words=words, root=root, target=target, old=before, new={}, whole={}, keep=0
+    )
+    Scenario.rerun(replace(anew, words=(*common, "4", "--seed", "2")))
+    target.rename(before)
+    anew.prepare()
+    Scenario.rerun(anew)
+    return replace(anew, whole={path.name: tree(path) for path in checkpoints(target)})

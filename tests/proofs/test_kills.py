@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.scenarios import NAMES, Scenario, digits, scenario, training
+from tests.proofs.scenarios import NAMES, Scenario, digits, overwriting, scenario, training
 
 KILLS = 25  # per command, at random moments of its life, and of its writing
 SMALL, LARGE = 64, 250_000  # words in the vocabulary; the second makes files of 33 MB
@@ -114,6 +114,21 @@ def test_kills_while_checkpoints_are_written(tmp_path: Path) -> None:
     last = killed.steps()
     found = [kill_at_step(killed, last * number // 5) for number in (1, 2, 3, 4, 5)]
     assert "whole, and a leftover" in found and found[-1] == "all there"
+
+
+def test_kills_while_checkpoints_are_overwritten(tmp_path: Path) -> None:
+    """Until the first of its own is there: what comes then is what every training does."""
+    killed = overwriting(tmp_path, TRAINER)
+    found = Counter(kill_at_step(killed, step) for step in range(1, 20, 2))
+    assert {"old, and a leftover", "old, set aside"} <= found.keys()
+
+
+@pytest.mark.long
+def test_a_kill_at_every_step_of_overwriting_checkpoints(tmp_path: Path) -> None:
+    killed = overwriting(tmp_path, TRAINER)
+    found = Counter(kill_at_step(killed, step) for step in range(1, killed.steps() + 1))
+    told("checkpoints overwritten", "at every step", found)
+    assert {"old, and a leftover", "old, set aside", "new"} <= found.keys()
 
 
 @pytest.mark.long

@@ -27,13 +27,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--save_steps", type=int)
     parser.add_argument("--save_total_limit", type=int)
     parser.add_argument("--resume_from_checkpoint")
+    parser.add_argument("--overwrite_output_dir", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> None:
     asked = parse(argv)
     spec = open_clip.parse(config(), "config")
-    random = np.random.default_rng(1)
+    random = np.random.default_rng(asked.seed)
     weights = {
         name: random.standard_normal(shape, np.float32)
         for name, shape in native_shapes(spec).items()
@@ -47,6 +49,8 @@ def main(argv: list[str]) -> None:
             done = checkpoint.read_state(folder).step
             weights = checkpoint.read_arrays(folder / checkpoint.MODEL / WEIGHTS_NAME)
             moments = checkpoint.read_arrays(folder / checkpoint.OPTIMIZER_NAME)
+        if asked.overwrite_output_dir:
+            checkpoint.set_aside(asked.output_dir, after=done)
         for step in range(done + 1, asked.max_steps + 1):
             moments = {name: moment + np.float32(1.5) for name, moment in moments.items()}
             weights = {name: a + moments[name][0] for name, a in weights.items()}

@@ -231,6 +231,32 @@ def test_an_output_with_checkpoints_is_not_written_over(run: Callable[..., Path]
     assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-1"]
 
 
+def test_a_run_that_ends_before_its_first_checkpoint_is_not_mixed_with_the_one_before(
+    run: Callable[..., Path], tmp_path: Path
+) -> None:
+    """With a rate that no weight survives, as if it had been killed."""
+    output = run("--save_steps", 2)
+    before = weights(output, 4)
+    other = run("--max_steps", 3, output="other") / "checkpoint-3"
+    anew, resume = ("--overwrite_output_dir", "--learning_rate", 1e38), "--resume_from_checkpoint"
+    with pytest.raises(NonfiniteError):
+        run(*anew, resume, other, "--max_steps", 10)
+    with pytest.raises(NotFoundError, match="replaced/: name one, or move them back"):
+        run(resume, "True")
+    with pytest.raises(PathError, match="up to replaced/checkpoint-4"):
+        run()
+    with pytest.raises(NonfiniteError):
+        run(*anew)
+    assert_equal(weights(output / "replaced", 4), before)
+    for path in (output / "replaced").glob("checkpoint-*"):
+        path.rename(output / path.name)
+    with pytest.raises(NonfiniteError):
+        run(*anew, resume, output / "checkpoint-2", "--max_steps", 10)
+    assert checkpoint.find_checkpoint("true", output).name == "checkpoint-2"
+    run("--overwrite_output_dir", "--max_steps", 1)
+    assert [path.name for path in output.iterdir() if path.is_dir()] == ["checkpoint-1"]
+
+
 def test_later_checkpoints_are_not_mixed_with_those_of_a_run_that_goes_on_earlier(
     run: Callable[..., Path],
 ) -> None:

@@ -73,7 +73,7 @@ def test_the_page_leads_to_the_same_features_in_torch(place: Path) -> None:
         block("python train/run_pretrain_dist.py \\\n    --model"),
         model="tiny-digits",
         per_device_train_batch_size="9",
-        warmup_steps="2",
+        warmup_ratio="0.2",
         save_steps="5",
         logging_steps="1",
     )

@@ -78,19 +78,27 @@ def safetensors(data: bytes, draw: random.Random, change: Bytes) -> bytes:
     return struct.pack("<Q", len(header)) + header + data[8 + length :]
 
 
+def rearrange(parts: list[Any], at: int, draw: random.Random) -> None:
+    """One part less, another one twice, or both in each other's place."""
+    other = draw.randrange(len(parts))
+    match draw.randrange(3):
+        case 0:
+            del parts[at]
+        case 1:
+            parts.insert(at, parts[other])
+        case _:
+            parts[at], parts[other] = parts[other], parts[at]
+
+
 def pickle(data: bytes, draw: random.Random, change: Bytes) -> bytes:
     """A pickle with an opcode less, twice, elsewhere, new, or with another argument."""
     starts = [position for _, _, position in pickletools.genops(data) if position is not None]
     end = starts[-1] + 1
     parts = [data[a:b] for a, b in zip(starts, [*starts[1:], end], strict=True)]
-    at, other = draw.randrange(len(parts)), draw.randrange(len(parts))
+    at = draw.randrange(len(parts))
     match draw.randrange(6):
-        case 0:
-            del parts[at]
-        case 1:
-            parts.insert(at, parts[other])
-        case 2:
-            parts[at], parts[other] = parts[other], parts[at]
+        case 0 | 1 | 2:
+            rearrange(parts, at, draw)
         case 3:
             parts.insert(at, draw.choice(OPCODES))
         case _:
@@ -130,14 +138,10 @@ def torch_zip(data: bytes, draw: random.Random, change: Bytes) -> bytes:
 def toml(data: bytes, draw: random.Random, change: Bytes) -> bytes:
     """A manifest with a line less, twice, elsewhere, or with another value."""
     lines = data.decode().splitlines()
-    at, other = draw.randrange(len(lines)), draw.randrange(len(lines))
+    at = draw.randrange(len(lines))
     match draw.randrange(5):
-        case 0:
-            del lines[at]
-        case 1:
-            lines.insert(at, lines[other])
-        case 2:
-            lines[at], lines[other] = lines[other], lines[at]
+        case 0 | 1 | 2:
+            rearrange(lines, at, draw)
         case 3:
             lines[at] = change(lines[at].encode() or b"a").decode("utf-8", "replace")
         case _:

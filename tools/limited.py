@@ -24,13 +24,13 @@ from zoo.convert.native import open_native
 
 LIMIT = 10**9  # bytes
 
-START = """
+MAKE = """
 import json, sys
 from pathlib import Path
 import numpy as np
 from zoo.verify.reference.libraries import open_clip, torch
-import safetensors.torch
-name, numbers, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+from tools.layouts import CONFIG, LAYOUTS
+name, layout, numbers, out = *sys.argv[1:3], *map(Path, sys.argv[3:])
 with torch.device("meta"):
     model = open_clip.create_model(name, device="meta")
 shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -49,26 +49,15 @@ config = {
     "model_cfg": open_clip.get_model_config(name),
     "preprocess_cfg": model.visual.preprocess_cfg,
 }
-(out / "open_clip_config.json").write_text(json.dumps(config))
+(out / CONFIG).write_text(json.dumps(config))
+LAYOUTS[layout](tensors, out)
 """
-# By torch and safetensors, then from the native checkpoint by zoo itself.
+# By torch and safetensors (tools/layouts.py), then from the native checkpoint by zoo itself.
 FORMATS = {
-    "safetensors in 4 shards": """
-of = {key: f"{number % 4}.safetensors" for number, key in enumerate(tensors)}
-for shard in sorted(set(of.values())):
-    part = {key: tensors[key] for key in tensors if of[key] == shard}
-    safetensors.torch.save_file(part, out / shard)
-index = out / "open_clip_model.safetensors.index.json"
-index.write_text(json.dumps({"metadata": {}, "weight_map": of}))
-""",
-    "`.bin` (zip)": 'torch.save(tensors, out / "open_clip_pytorch_model.bin")',
-    "`.bin` (torch before 1.6)": """
-path = out / "open_clip_pytorch_model.bin"
-torch.save(tensors, path, _use_new_zipfile_serialization=False)
-""",
-    "safetensors": """
-safetensors.torch.save_file(tensors, out / "open_clip_model.safetensors", {"format": "pt"})
-""",
+    "safetensors in 4 shards": "shards",
+    "`.bin` (zip)": "zip",
+    "`.bin` (torch before 1.6)": "legacy",
+    "safetensors": "safetensors",
 }
 EXPORTS = {"transformers' folder": "hf", "`.pdparams` (PaddleMIX)": "paddlemix"}
 
@@ -79,8 +68,8 @@ def sources(folder: Path, architecture: str, native: Path) -> Iterator[tuple[str
     Of the first ones the last is converted to ``native``, which the others are made from.
     """
     place = folder / "source"
-    for name, script in FORMATS.items():
-        words = ("-c", START + script, architecture, folder / "numbers", place)
+    for name, layout in FORMATS.items():
+        words = ("-c", MAKE, architecture, layout, folder / "numbers", place)
         subprocess.run([sys.executable, *map(str, words)], check=True)
         yield name, place
         shutil.rmtree(place)

@@ -22,31 +22,8 @@ MODELS = ("ViT-L-14",)
 AT_MOST = 400.0  # MB
 LARGE = 3e9  # bytes; what is larger is not written in every format, for the disk's sake
 
-START = """
-import json, shutil, sys
-from pathlib import Path
-from zoo.verify.reference.libraries import torch
-import safetensors.torch
-source, out = map(Path, sys.argv[1:])
-out.mkdir()
-shutil.copy(source / "open_clip_config.json", out)
-tensors = safetensors.torch.load_file(source / "open_clip_model.safetensors")
-"""
 EXPORTS = {"transformers": "hf", ".pdparams": "paddlemix"}
-# From a folder with open_clip's safetensors to one in another layout.
-LAYOUTS = {
-    "legacy .bin": """
-torch.save(tensors, out / "open_clip_pytorch_model.bin", _use_new_zipfile_serialization=False)
-""",
-    "shards": """
-of = {name: f"{number % 4}.safetensors" for number, name in enumerate(tensors)}
-for shard in sorted(set(of.values())):
-    part = {name: tensors[name] for name in tensors if of[name] == shard}
-    safetensors.torch.save_file(part, out / shard)
-index = out / "open_clip_model.safetensors.index.json"
-index.write_text(json.dumps({"metadata": {}, "weight_map": of}))
-""",
-}
+LAYOUTS = {"legacy .bin": "legacy", "shards": "shards"}  # of tools/layouts.py
 
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
@@ -63,10 +40,10 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
             shutil.rmtree(out, ignore_errors=True)
         return done.anonymous / 1e6
 
-    def other_layout(script: str) -> float:
+    def other_layout(layout: str) -> float:
         place = bench.folder / "layout"
         try:
-            run([sys.executable, "-c", START + script, made.source(model), place])
+            run([sys.executable, "-m", "tools.layouts", made.source(model), layout, place])
             return peak(place)
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -79,8 +56,8 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         "zip .bin": lambda: peak(made.source(model, "bin")),
     }
     small = made.weights(model).stat().st_size < LARGE
-    for name, script in LAYOUTS.items() if small else ():
-        turns[name] = partial(other_layout, script)
+    for name, layout in LAYOUTS.items() if small else ():
+        turns[name] = partial(other_layout, layout)
     for name, library in EXPORTS.items() if small else ():
         turns[name] = partial(exported, library)
     case = bench.race(

@@ -15,7 +15,7 @@ import pytest
 from tests.bad_inputs import rows
 from tests.bad_inputs.checkpoint import CONFIG, WEIGHTS, good
 from tests.bad_inputs.network import FAULTS, Fault
-from tests.hub.conftest import Hub
+from tests.hub.loopback import Hub
 from tests.hub.tls import serve_tls
 
 pytestmark = pytest.mark.long  # processes of their own, and pauses between tries

@@ -1,299 +1,17 @@
-"""A hub on loopback that speaks what huggingface_hub calls, and processes that use it.
-
-The hub's large files are on another host than its own (``localhost`` beside ``127.0.0.1``), as the
-real one's are. What goes wrong is up to a test: ``hub.fault`` sees every request first.
-"""
+"""A hub and a server of plain files on loopback, and processes that fetch from the hub."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import select
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-LARGE = (".safetensors", ".bin")
-ENOUGH = 60  # seconds; a client that takes longer would wait as long as the hub asks it to
-
-
-@dataclass
-class Seen:
-    """A request, and what was sent back."""
-
-    method: str
-    path: str
-    range: str | None
-    token: str | None
-    status: int = 0
-    sent: int = 0  # bytes of the body
-
-
-@dataclass
-class Repo:
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    main: str = ""
-    gated: bool = False
-
-    def commit(self, files: dict[str, bytes]) -> str:
-        content = json.dumps({n: hashlib.sha1(d).hexdigest() for n, d in files.items()})
-        self.main = hashlib.sha1(f"{len(self.commits)}{content}".encode()).hexdigest()
-        self.commits[self.main] = files
-        return self.main
-
-    def at(self, revision: str) -> str | None:
-        commit = self.main if revision == "main" else revision
-        return commit if commit in self.commits else None
-
-
-class Hub(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.repos: dict[str, Repo] = {}
-        self.seen: list[Seen] = []
-        self.fault: Callable[[Handler], bool] = lambda handler: False
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
-        self.storage = f"http://localhost:{self.server_port}/lfs"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is nothing to print a traceback for."""
-
-    def repo(self, name: str, files: dict[str, bytes]) -> Repo:
-        self.repos[name] = repo = Repo()
-        repo.commit(files)
-        return repo
-
-    def once(self, part: str, action: Callable[[Handler], None], *, times: int = 1) -> None:
-        """Has the next requests for ``part`` answered by ``action``."""
-        left = [times]
-
-        def fault(handler: Handler) -> bool:
-            if part not in handler.path or not left[0]:
-                return False
-            left[0] -= 1
-            action(handler)
-            return True
-
-        self.fault = fault
-
-    def always(self, part: str, action: Callable[[Handler], None]) -> None:
-        self.once(part, action, times=-1)
-
-    def file_bytes(self) -> int:
-        """Bytes of files that were sent, listings left out."""
-        return sum(seen.sent for seen in self.seen if not seen.path.startswith("/api/"))
-
-    def asked(self, part: str) -> list[Seen]:
-        return [seen for seen in self.seen if part in seen.path]
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Hub
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.seen = Seen(
-            self.command, self.path, self.headers["Range"], self.headers["Authorization"]
-        )
-        self.server.seen.append(self.seen)
-        if self.server.fault(self):
-            return
-        path = unquote(urlsplit(self.path).path)
-        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
-            self.listing(*match.groups())
-        elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
-            self.resolve(*match.groups())
-        elif match := re.fullmatch(r"/lfs/([0-9a-f]{64})", path):
-            self.large(match[1])
-        else:
-            self.reply(404)
-
-    do_HEAD = do_GET
-
-    def listing(self, name: str, revision: str) -> None:
-        repo = self.server.repos.get(name)
-        if repo is None:  # the hub does not tell a stranger a missing one from a private one
-            return self.refuse(401, "RepoNotFound")
-        commit = repo.at(revision)
-        if commit is None:
-            return self.refuse(404, "RevisionNotFound")
-        siblings = [{"rfilename": file} for file in repo.commits[commit]]
-        if "blobs" in parse_qs(urlsplit(self.path).query):
-            siblings = [entry(file, data) for file, data in repo.commits[commit].items()]
-        body = {"id": name, "modelId": name, "sha": commit, "siblings": siblings, "private": False}
-        self.reply(200, json.dumps(body).encode())
-
-    def resolve(self, name: str, revision: str, file: str) -> None:
-        repo = self.server.repos[name]
-        commit = repo.at(revision)
-        if repo.gated and self.headers["Authorization"] != "Bearer hf_member":
-            return self.refuse(403, "GatedRepo")
-        if commit is None or file not in repo.commits[commit]:
-            return self.refuse(404, "EntryNotFound")
-        data = repo.commits[commit][file]
-        headers = {"X-Repo-Commit": commit, "ETag": f'"{blob_id(data)}"'}
-        if not file.endswith(LARGE):
-            return self.reply(200, data, headers)
-        headers |= {
-            "X-Linked-ETag": f'"{sha256(data)}"',
-            "X-Linked-Size": str(len(data)),
-            "Location": f"{self.server.storage}/{sha256(data)}?signature=secret",
-        }
-        self.reply(302, headers=headers)
-
-    def large(self, digest: str) -> None:
-        files = (
-            d for r in self.server.repos.values() for c in r.commits.values() for d in c.items()
-        )
-        data = next(d for n, d in files if hashlib.sha256(d).hexdigest() == digest)
-        self.part_of(data)
-
-    def part_of(self, data: bytes) -> None:
-        if match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or ""):
-            start, end = int(match[1]), int(match[2] or len(data) - 1)
-            headers = {"Content-Range": f"bytes {start}-{end}/{len(data)}"}
-            return self.reply(206, data[start : end + 1], headers)
-        self.reply(200, data, {"Accept-Ranges": "bytes"})
-
-    def refuse(self, status: int, code: str) -> None:
-        self.reply(status, b"{}", {"X-Error-Code": code})
-
-    def reply(
-        self,
-        status: int,
-        body: bytes = b"",
-        headers: dict[str, str] | None = None,
-        *,
-        length: int | None = None,
-    ) -> None:
-        """Sends an answer; with another ``length`` than the body's, the connection then ends."""
-        self.seen.status = status
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        if self.command == "GET":
-            for start in range(0, len(body), 2**16):
-                part = body[start : start + 2**16]
-                self.seen.sent += len(part)  # before the client can have it, and ask for the count
-                self.wfile.write(part)
-        self.close_connection = length is not None
-
-
-@cache
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-@cache
-def blob_id(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def entry(file: str, data: bytes) -> dict[str, Any]:
-    described: dict[str, Any] = {"rfilename": file, "size": len(data), "blobId": blob_id(data)}
-    if file.endswith(LARGE):
-        described["lfs"] = {"size": len(data), "sha256": sha256(data), "pointerSize": 134}
-    return described
-
-
-class Client:
-    """A process of its own that fetches; its caches are in ``home``."""
-
-    def __init__(self, endpoint: str, home: Path, **env: str) -> None:
-        self.home = home
-        self.cache = home / "hf" / "hub"
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(Path(__file__).with_name("client.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": ".",
-                "HOME": str(home),
-                "HF_HOME": str(home / "hf"),
-                "HF_ENDPOINT": endpoint,
-                "HF_HUB_ETAG_TIMEOUT": "20",
-                "HF_HUB_DOWNLOAD_TIMEOUT": "20",
-                "NO_PROXY": "*",
-                **env,
-            },
-        )
-
-    def fetch(self, repo: str, **order: Any) -> dict[str, Any]:
-        self.start("fetch", repo, **order)
-        return self.answer()
-
-    def look(self, repo: str, **order: Any) -> dict[str, Any]:
-        self.start("look", repo, **order)
-        return self.answer()
-
-    def start(
-        self,
-        do: str,
-        repo: str,
-        *,
-        revision: str | None = None,
-        family: str | None = None,
-        manifest: dict[str, Any] | None = None,
-        env: dict[str, str] | None = None,
-    ) -> None:
-        order = {
-            "do": do,
-            "repo": repo,
-            "revision": revision,
-            "family": family,
-            "manifest": manifest,
-            "env": env or {},
-        }
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        assert self.process.stdout
-        ready, _, _ = select.select([self.process.stdout], [], [], ENOUGH)
-        assert ready, f"no answer in {ENOUGH} s"
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
-
-    def contents(self, repo: str) -> list[bytes]:
-        """Every content that the cache has of a repository, under whatever name."""
-        folder = self.cache / f"models--{repo.replace('/', '--')}"
-        return [p.read_bytes() for p in folder.rglob("*") if p.is_file() and "refs" not in p.parts]
-
-    def interrupt(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-
-    def close(self) -> None:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+from tests.hub.loopback import Hub
+from tests.hub.plain_server import Server, running
+from tests.hub.process import Client
 
 
 @pytest.fixture(scope="session")
@@ -340,3 +58,16 @@ def offline(running_hub: Hub, home: Path) -> Iterator[Client]:
 def name(request: pytest.FixtureRequest) -> str:
     """A repository's name that no other test uses."""
     return "zoo/" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:80]
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download that broke is taken up again at once."""
+    monkeypatch.setattr("zoo.hub.resumable.WAITS", (0.01, 0.01))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of plain files, at which nothing fails."""
+    with running() as server:
+        yield server

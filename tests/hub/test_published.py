@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.hub.plain_server import FILES, Handler, Server, dropped, running
+from tests.hub.plain_server import FILES, Handler, Server, dropped
 from zoo import cache
 from zoo.convert import provenance
 from zoo.convert.obtain import convert_source
@@ -25,18 +25,9 @@ from zoo.manifest.registry import Registry
 from zoo.spec import native
 from zoo.talk import Silence
 
+pytestmark = pytest.mark.usefixtures("impatience")
+
 PROCESSOR = f"/m/{BESIDE}"
-
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.hub.resumable.WAITS", (0.01, 0.01))
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture

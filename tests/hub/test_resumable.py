@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,7 @@ from zoo.errors import NetworkError
 from zoo.hub.resumable import download
 from zoo.talk import Silence, Talk
 
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.hub.resumable.WAITS", (0.01, 0.01))
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("impatience")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 
 from zoo.errors import DigestError, DiskError, PathError, as_zoo_error
 from zoo.locks import LOCK, locked
+from zoo.talk import shown_size
 
 PARTIAL = ".partial"  # suffix of what is being written
 MARK = "provenance.json"  # every folder that a command of zoo has written holds it
@@ -83,7 +84,7 @@ def check_space(folder: Path, need: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise DiskError(
-            f"{need / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free",
+            f"{shown_size(need)} are needed and {shown_size(free)} are free",
             where=folder,
             remedy="Free some space, or choose another place with --out.",
         )

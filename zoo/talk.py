@@ -6,6 +6,15 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
+def shown_size(nbytes: float) -> str:
+    """Bytes in the unit that fits: ``7.2 MB``. Units are decimal, as those of disks."""
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 999.95:
+            return f"{nbytes:.{0 if unit == 'B' else 1}f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:,.2f} GB"
+
+
 class Advance(Protocol):
     """Called with how much has been done since the last call, and what to say of it."""
 

@@ -10,7 +10,7 @@ FULL_DISK = Row(
     input="less space than the result needs",
     code=7,
     name="DISK",
-    says=("GB are needed and", "GB are free", "--out"),
+    says=("are needed and", "are free", "--out"),
 )
 FILLED_DISK = Row(
     input="a disk that fills up while the weights are written",

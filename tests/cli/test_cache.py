@@ -221,24 +221,6 @@ def test_what_makes_no_sense(words: list[str], code: int) -> None:
     assert cli.main(["cache", *words]) == code
 
 
-@pytest.mark.parametrize(
-    ("nbytes", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (999_949, "999.9 kB"),
-        (999_951, "1.0 MB"),
-        (10_158_268_420, "10.16 GB"),
-        (2_000_000_000_000, "2,000.00 GB"),
-    ],
-)
-def test_sizes(nbytes: int, text: str) -> None:
-    from zoo.cli.cache import _size
-
-    assert _size(nbytes) == text
-
-
 def made(home: Path) -> dict[str, int]:
     """Programs of a model and what evaluations keep; sizes in bytes, by their names."""
     sizes = {f"programs/{B32}/0123456789ab": 30, "programs/my/model/ab": 5, "classifiers": 7}

@@ -43,7 +43,7 @@ def here(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_stdout_is_the_folder_and_nothing_else(run_zoo: Run, here: Path) -> None:
     ran = run_zoo("convert", "./in", "--out", "out")
     assert (ran.code, ran.stdout) == (0, "out\n")
-    assert ran.stderr == "in: open_clip, 94 tensors, 0.00 GB\n"
+    assert ran.stderr == "in: open_clip, 94 tensors, 917.2 kB\n"
     assert names(here) == ["in", "out"]
     assert names(here / "out") == NAMES
 
@@ -484,4 +484,4 @@ def test_without_a_terminal_no_progress_is_drawn(here: Path) -> None:
         text=True,
         check=True,
     )
-    assert (ran.stdout, ran.stderr) == ("out\n", "in: open_clip, 94 tensors, 0.00 GB\n")
+    assert (ran.stdout, ran.stderr) == ("out\n", "in: open_clip, 94 tensors, 917.2 kB\n")

@@ -365,6 +365,6 @@ def test_space_is_looked_at_before_the_first_byte(
 ) -> None:
     source = small.save(tmp_path / "in")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(DiskError, match="GB are needed"):
+    with pytest.raises(DiskError, match="kB are needed and 10 B are free"):
         converted(source, tmp_path / "out")
     assert names(tmp_path) == ["in"]

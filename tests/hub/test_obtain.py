@@ -77,7 +77,7 @@ def test_a_manifests_commit_and_digests_count(hub: Any, client: Any, name: str) 
     repo.commit({CONFIG: b"{}", BIN: OTHER})
     answer = client.fetch(name, manifest=pin)
     assert answer["result"]["commit"] == pin["revision"]
-    assert answer["said"] == [f"{name}: 2 files, 0.3 MB to download"]
+    assert answer["said"] == [f"{name}: 2 files, 300.0 kB to download"]
     # a person's word is above the manifest's, whose digests are for its own commit
     assert client.fetch(name, manifest=pin, revision="main")["result"]["commit"] == repo.main
 

@@ -99,7 +99,7 @@ def refused(handler: Handler) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"), [(dropped, r"ended after 0\.5 of 1\.0 MB"), (refused, "403")]
+    ("fault", "message"), [(dropped, r"ended after 512\.0 kB of 1\.0 MB"), (refused, "403")]
 )
 def test_what_fails_leaves_nothing_half_there(
     server: Server, manifest: Manifest, fault: Callable[[Handler], bool], message: str

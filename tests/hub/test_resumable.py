@@ -57,8 +57,8 @@ def test_a_broken_connection_is_taken_up_where_it_broke(
     data, said = brought(server, path)
     assert data == DATA
     assert server.parts == [None, f"bytes={HALF}-"]
-    assert "ended after 0.5 of 1.0 MB; again in" in said
-    assert "going on at 0.5 of 1.0 MB" in said
+    assert "ended after 512.0 kB of 1.0 MB; again in" in said
+    assert "going on at 512.0 kB of 1.0 MB" in said
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["etag", "date"])
@@ -66,13 +66,13 @@ def test_the_next_run_goes_on_too(server: Server, path: Path, name: str) -> None
     server.name, server.fault = name, dropped
     with pytest.raises(NetworkError) as caught:
         fetch(server, path)
-    assert "The next run goes on at 0.5 of 1.0 MB." in str(caught.value.remedy)
+    assert "The next run goes on at 512.0 kB of 1.0 MB." in str(caught.value.remedy)
     assert not path.exists()
     server.parts.clear()
     server.fault = lambda handler: False
     data, said = brought(server, path)
     assert data == DATA and server.parts == [f"bytes={HALF}-"]
-    assert "going on at 0.5 of 1.0 MB" in said
+    assert "going on at 512.0 kB of 1.0 MB" in said
 
 
 def interrupted(server: Server, path: Path) -> None:

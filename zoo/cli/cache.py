@@ -18,6 +18,7 @@ from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError
 from zoo.files import PARTIAL
 from zoo.locks import locked
 from zoo.manifest import registry
+from zoo.talk import shown_size
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,10 +111,12 @@ def _list(out: Output) -> None:
     if held:
         out.table(_table(held))
     for path, nbytes in made.items():
-        out.data(printable(f"{_name(path)}, {_size(nbytes)}"))
+        out.data(printable(f"{_name(path)}, {shown_size(nbytes)}"))
     for path, nbytes in left.items():
-        out.data(printable(f"left behind by an interrupted run: {_name(path)}, {_size(nbytes)}"))
-    out.data(printable(f"{_size(total)} in {home()}"))
+        out.data(
+            printable(f"left behind by an interrupted run: {_name(path)}, {shown_size(nbytes)}")
+        )
+    out.data(printable(f"{shown_size(total)} in {home()}"))
 
 
 def _entries(sizes: Mapping[Path, int]) -> list[dict[str, object]]:
@@ -130,7 +133,7 @@ def _table(held: list[Conversion]) -> Table:
     for model, conversions in groupby(held, key=lambda conversion: _name(conversion.path.parent)):
         table.add_row(Text(printable(model), style="bold"))
         for c in conversions:
-            cells = (f"  {c.path.name}", _size(c.nbytes), c.dtype or "?", c.origin)
+            cells = (f"  {c.path.name}", shown_size(c.nbytes), c.dtype or "?", c.origin)
             table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
@@ -142,12 +145,12 @@ def _remove(out: Output, folders: Iterable[Path]) -> None:
         with _unused(folder):
             _delete(folder)
         if not out.json:
-            out.data(printable(f"removed {_name(folder)}, {_size(removed[folder])}"))
+            out.data(printable(f"removed {_name(folder)}, {shown_size(removed[folder])}"))
     total = sum(removed.values())
     if out.json:
         out.document({"removed": _entries(removed), "bytes": total})
     else:
-        out.say(f"{_size(total)} are free again")
+        out.say(f"{shown_size(total)} are free again")
 
 
 def _delete(folder: Path) -> None:
@@ -251,11 +254,3 @@ def _model(path: Path) -> str:
 
 def _nbytes(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _size(nbytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if nbytes < 999.95:
-            return f"{nbytes:.{0 if unit == 'B' else 1}f} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:,.2f} GB"

@@ -11,6 +11,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import Output
+from zoo.talk import shown_size
 
 if TYPE_CHECKING:
     from zoo.speed.measure import Speed
@@ -107,8 +108,8 @@ def _show(document: dict[str, Any], out: Output) -> None:
             setting["name"], setting["value"] or "-", setting["origin"], setting["reason"]
         )
     out.table(table)
-    free = document["cache"]["free_bytes"] / 1e9
-    out.data(f"\ncache: {document['cache']['folder']}, {free:.1f} GB free")
+    free = shown_size(document["cache"]["free_bytes"])
+    out.data(f"\ncache: {document['cache']['folder']}, {free} free")
 
 
 def _show_speed(speed: Speed, out: Output) -> None:

@@ -25,7 +25,7 @@ from zoo.files import check_space, check_target, new_folder, pretty_json, sha256
 from zoo.locks import forget_lock, locked
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
-from zoo.talk import Talk
+from zoo.talk import Talk, shown_size
 from zoo.version import VERSION
 
 
@@ -94,7 +94,7 @@ def convert(source: Source, path: Path, out: Path | None, options: Options, talk
         job = _plan(source, opened, options)
         talk.say(
             f"{source.id}: {opened.format.name}, {len(job.tensors)} tensors, "
-            f"{job.nbytes / 1e9:.2f} GB"
+            f"{shown_size(job.nbytes)}"
         )
         if job.left_out:
             names = ", ".join(map(shown, job.left_out[:LISTED]))

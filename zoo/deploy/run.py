@@ -26,7 +26,7 @@ from zoo.errors import CheckError, ConfigError
 from zoo.files import check_space, new_folder, pretty_json
 from zoo.locks import locked
 from zoo.spec import native
-from zoo.talk import Talk
+from zoo.talk import Talk, shown_size
 from zoo.verify.outcome import Outcome
 from zoo.verify.process import run_child
 
@@ -67,7 +67,7 @@ def export_programs(
         checkpoint = stack.enter_context(open_native(folder))
         record = record_of(folder)
         need = sum(WIDEST * math.prod(info.shape) for info in checkpoint.tensors.values())
-        talk.say(f"{out.name}: programs of Paddle Inference, {need / 1e9:.2f} GB")
+        talk.say(f"{out.name}: programs of Paddle Inference, {shown_size(need)}")
         stack.enter_context(locked(out, talk.say))
         partial = stack.enter_context(new_folder(out, replace=force))
         check_space(partial, need)

@@ -12,7 +12,7 @@ from zoo.files import check_space, sha256_file
 from zoo.hub.listing import Listing, matches
 from zoo.hub.request import Request
 from zoo.hub.snapshot import HubCache, discard
-from zoo.talk import Talk
+from zoo.talk import Talk, shown_size
 
 
 def obtain(
@@ -32,7 +32,7 @@ def obtain(
         return
     total = sum(listing.files[n].size for n in lacking if not cache.has(listing.files[n]))
     files = "1 file" if len(lacking) == 1 else f"{len(lacking)} files"
-    talk.say(f"{wanted.repo}: {files}, {total / 1e6:,.1f} MB to download")
+    talk.say(f"{wanted.repo}: {files}, {shown_size(total)} to download")
     _check_space(cache, total)
     with talk.progress("downloading", total, unit="B") as advance:
         for name in lacking:

@@ -25,7 +25,7 @@ from zoo.errors import NetworkError, ZooError, as_zoo_error
 from zoo.files import CHUNK, PARTIAL, check_space, write_atomic
 from zoo.hub.client import TRANSIENT, WAITS, check_scheme
 from zoo.hub.errors import CERTIFICATE
-from zoo.talk import Talk
+from zoo.talk import Talk, shown_size
 
 TIMEOUT = 30.0  # seconds without a byte
 CONNECTION = "Check the connection and the proxy (HTTPS_PROXY), and run again."
@@ -131,13 +131,13 @@ def _attempt(part: _Part, talk: Talk) -> bool:
         if answer.status == 206:
             _check_part(answer, part, kept)
             content = kept or content
-            talk.say(f"{part.path.name}: going on at {_megabytes(part.done, content.size)}")
+            talk.say(f"{part.path.name}: going on at {_share(part.done, content.size)}")
         else:
             if kept:
                 why = "the server sends no parts" if content == kept else "the file has changed"
                 talk.say(f"{part.path.name}: {why}; beginning anew")
             part.begin(content)
-            talk.say(f"{part.path.name}: {content.size / 1e6:,.1f} MB from {part.address}")
+            talk.say(f"{part.path.name}: {shown_size(content.size)} from {part.address}")
         check_space(part.path.parent, content.size - part.done)
         _save(answer, part, content, talk)
     part.finish()
@@ -166,7 +166,7 @@ def _save(answer: HTTPResponse, part: _Part, content: Content, talk: Talk) -> No
     except (TimeoutError, ConnectionError, HTTPException) as error:
         raise _Broken(str(error) or type(error).__name__) from error
     if part.done < content.size:
-        raise _Broken(f"the connection ended after {_megabytes(part.done, content.size)}")
+        raise _Broken(f"the connection ended after {_share(part.done, content.size)}")
 
 
 @contextmanager
@@ -228,7 +228,7 @@ def _name(headers: HTTPMessage) -> str | None:
 
 def _failed(what: str, part: _Part) -> NetworkError:
     if kept := part.content():
-        worth = f"The next run goes on at {_megabytes(part.done, kept.size)}."
+        worth = f"The next run goes on at {_share(part.done, kept.size)}."
     else:
         worth = "A file that was not finished is begun anew."
     return NetworkError(
@@ -236,5 +236,5 @@ def _failed(what: str, part: _Part) -> NetworkError:
     )
 
 
-def _megabytes(done: int, of: int) -> str:
-    return f"{done / 1e6:,.1f} of {of / 1e6:,.1f} MB"
+def _share(done: int, of: int) -> str:
+    return f"{shown_size(done)} of {shown_size(of)}"

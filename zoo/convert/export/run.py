@@ -27,7 +27,7 @@ from zoo.files import check_space, new_folder
 from zoo.locks import locked
 from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_shapes
-from zoo.talk import Talk
+from zoo.talk import Talk, shown_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def export(
     with ExitStack() as stack:
         checkpoint = stack.enter_context(open_native(folder))
         job = _plan(folder, checkpoint, TARGETS[to])
-        talk.say(f"{out.name}: {to}, {len(job.tensors)} tensors, {job.nbytes / 1e9:.2f} GB")
+        talk.say(f"{out.name}: {to}, {len(job.tensors)} tensors, {shown_size(job.nbytes)}")
         for warning in job.target.warnings(job.spec):
             talk.say(f"note: {warning}")
         stack.enter_context(locked(out, talk.say))

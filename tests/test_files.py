@@ -12,16 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import names
 from zoo import files
 from zoo.errors import DiskError, PathError, ZooError
 
 
 def content(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def fill(target: Path, text: str, *, replace: bool = False) -> None:

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import names
 from zoo.errors import DiskError
 from zoo.locks import forget_lock, locked
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path: Path) -> None:

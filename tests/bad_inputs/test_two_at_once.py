@@ -19,6 +19,7 @@ import pytest
 from tests.bad_inputs import rows
 from tests.bad_inputs.case import Row
 from tests.bad_inputs.checkpoint import WEIGHTS, good
+from tests.folders import names
 from tests.proofs.scenarios import checkpoint, run, start
 from zoo.convert.native import open_native
 from zoo.errors import DigestError
@@ -34,10 +35,6 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def stopped_while_writing(root: Path, parent: Path, *words: object) -> subprocess.Popen[str]:

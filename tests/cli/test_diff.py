@@ -14,15 +14,12 @@ Small = Any  # tests/conftest.py's
 
 
 @pytest.fixture
-def here(small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_zoo: Run) -> Path:
+def here(here: Path, monkeypatch: pytest.MonkeyPatch, run_zoo: Run) -> Path:
     """The working folder, with a checkpoint ``in`` and its conversions ``out`` and ``half``."""
-    folder = tmp_path / "here"
-    small.save(folder / "in")
-    monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "80")
     assert run_zoo("convert", "./in", "--out", "out").code == 0
     assert run_zoo("convert", "./in", "--out", "half", "--dtype", "float16").code == 0
-    return folder
+    return here
 
 
 def test_a_conversion_is_its_source_s_equal(run_zoo: Run, here: Path) -> None:

@@ -1,16 +1,9 @@
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,59 +12,15 @@ from numpy.typing import NDArray
 from safetensors import deserialize, safe_open
 from safetensors.numpy import load_file, save_file
 
-from zoo.convert import provenance, run
+from tests.convert.converting import Listener, converted
+from tests.folders import contents, names
+from zoo.convert import provenance
 from zoo.convert.chunks import DTYPES
-from zoo.convert.run import Options, convert
-from zoo.convert.source import find_source
 from zoo.convert.tables import OPEN_CLIP, OPEN_CLIP_CUSTOM_TEXT, digest
-from zoo.errors import ConfigError, DigestError, DiskError, NonfiniteError, PathError
-from zoo.spec import CLIPSpec, native, open_clip
+from zoo.spec import CLIPSpec, native
 from zoo.spec.layout import native_layout
-from zoo.talk import Silence, Talk
 
 Small = Any  # tests/conftest.py's
-OPTIONS = Options(command=("zoo", "convert", "./in"))
-
-
-class Listener(Silence):
-    """Remembers what was said; ``then`` happens when progress begins, ``heard`` at every word."""
-
-    def __init__(
-        self,
-        then: Callable[[], object] = lambda: None,
-        heard: Callable[[str], object] = lambda text: None,
-    ) -> None:
-        self.said: list[str] = []
-        self._then = then
-        self._heard = heard
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-        self._heard(text)
-
-    @contextmanager
-    def progress(
-        self, label: str, total: int, *, unit: str = ""
-    ) -> Iterator[Callable[[int], None]]:
-        done: list[int] = []
-        self._then()
-        yield done.append
-        if label == "converting":
-            total += 11_000  # the header and config.json, which nobody counts beforehand
-        assert sum(done) == pytest.approx(total, abs=1000)
-
-
-def converted(path: Path, out: Path | None, talk: Talk | None = None, **options: Any) -> Path:
-    source = find_source(str(path))
-    return convert(source, path, out, replace(OPTIONS, **options), talk or Silence())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def sha256(data: bytes) -> str:
@@ -215,107 +164,6 @@ def test_what_is_no_weight_is_left_out_and_said(small: Small, tmp_path: Path) ->
     assert not {"attn_mask", "vocab_size"} & record.tensors.keys()
 
 
-def test_the_cache_has_one_place_for_the_same_bytes_and_type(
-    small: Small, tmp_path: Path, zoo_home: Path
-) -> None:
-    source = small.save(tmp_path / "in")
-    listener = Listener()
-    folder = converted(source, None, listener)
-    assert folder.parent == zoo_home / "models" / "in"
-    assert folder.name.endswith("-float32")
-    stamp = (folder / "provenance.json").stat().st_mtime_ns
-    assert converted(source, None, listener) == folder
-    assert converted(source, None, listener, dtype="float32") == folder
-    assert listener.said.count("in: converted already") == 2
-    assert (folder / "provenance.json").stat().st_mtime_ns == stamp
-    assert converted(source, None, listener, force=True) == folder
-    assert (folder / "provenance.json").stat().st_mtime_ns > stamp
-    others = {
-        converted(source, None, dtype="float16"),
-        converted(small.save(source, config={"model_cfg.quick_gelu": False}), None),
-        converted(small.save(source, tensors={"logit_scale": np.array(3.0, np.float32)}), None),
-    }
-    assert len(others | {folder}) == 4
-    assert names(folder.parent) == sorted(path.name for path in others | {folder})
-
-
-def test_one_conversion_is_not_taken_for_another_of_the_same_file(
-    small: Small, tmp_path: Path
-) -> None:
-    source = small.save(tmp_path / "in")
-    spec = open_clip.read(source / open_clip.CONFIG_NAME)
-    assert spec.vision and spec.text
-    gelu = replace(
-        spec,
-        vision=replace(spec.vision, activation="gelu"),
-        text=replace(spec.text, activation="gelu"),
-    )
-    (source / open_clip.CONFIG_NAME).unlink()
-    folder = converted(source, None, arch=spec)
-    with pytest.raises(ConfigError, match="by another configuration") as caught:
-        converted(source, None, arch=gelu)
-    assert "--force" in str(caught.value.remedy)
-    assert native.read(folder / native.CONFIG_NAME) == spec
-    assert converted(source, None, arch=gelu, force=True) == folder
-    assert native.read(folder / native.CONFIG_NAME) == gelu
-
-
-def test_two_at_once_share_one_place_in_the_cache(
-    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = small.save(tmp_path / "in")
-    fill, began, go_on = run._fill, threading.Event(), threading.Event()
-
-    def slow(*args: Any) -> None:
-        began.set()
-        assert go_on.wait(20)
-        fill(*args)
-
-    monkeypatch.setattr(run, "_fill", slow)
-    folders: list[Path] = []
-    first = threading.Thread(target=lambda: folders.append(converted(source, None)))
-    first.start()
-    assert began.wait(20)
-    listener = Listener(heard=lambda text: go_on.set() if "waiting" in text else None)
-    folders.append(converted(source, None, listener))
-    first.join()
-    assert len(set(folders)) == 1
-    assert any("waiting" in text for text in listener.said)
-    assert listener.said[-1] == "in: converted already"
-
-
-@pytest.mark.parametrize("out", ["in", "."])
-def test_the_source_is_not_replaced(small: Small, tmp_path: Path, out: str) -> None:
-    source = small.save(tmp_path / "home" / "in")
-    before = contents(source)
-    with pytest.raises(PathError, match="the place of the source"):
-        converted(source, tmp_path / "home" / out, force=True)
-    assert contents(source) == before
-    inside = converted(source, source / "paddle")
-    assert "model.safetensors" in contents(inside)
-
-
-BROKEN: dict[str, Any] = {
-    "nan": ({"visual.proj": np.full((80, 48), np.nan, np.float32)}, NonfiniteError, "3840 values"),
-    "infinite": ({"logit_scale": np.array(np.inf, np.float32)}, NonfiniteError, "1 values"),
-}
-
-
-@pytest.mark.parametrize("case", BROKEN)
-def test_weights_that_are_no_numbers_are_refused_unless_allowed(
-    small: Small, tmp_path: Path, case: str
-) -> None:
-    tensors, kind, said = BROKEN[case]
-    source = small.save(tmp_path / "in", tensors=tensors)
-    (name,) = tensors
-    with pytest.raises(kind, match=said) as caught:
-        converted(source, tmp_path / "out")
-    assert caught.value.where == name
-    assert names(tmp_path) == ["in"]
-    record = provenance.read(converted(source, tmp_path / "out", allow_nonfinite=True))
-    assert record.tensors[name].nonfinite == tensors[name].size
-
-
 def test_what_a_cast_did_is_said_and_recorded(small: Small, tmp_path: Path) -> None:
     values = np.array([1e6, -1e6, 1e-9, 1.0], np.float32)
     bias = np.resize(values, 32)
@@ -331,40 +179,3 @@ def test_progress_covers_every_byte_once(small: Small, tmp_path: Path) -> None:
     source = small.save(tmp_path / "in")
     converted(source, tmp_path / "out", Listener())
     converted(source, None, Listener())  # whose source is read before it is converted
-
-
-def test_a_source_that_changes_meanwhile_is_found(small: Small, tmp_path: Path) -> None:
-    source = small.save(tmp_path / "in")
-    weights = source / "open_clip_model.safetensors"
-    with pytest.raises(DigestError, match="changed while it was being read"):
-        converted(source, tmp_path / "out", Listener(lambda: os.utime(weights, ns=(0, 0))))
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite"])
-def test_a_full_disk_leaves_what_was_there(
-    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    source = small.save(tmp_path / "in")
-    before = contents(converted(source, tmp_path / "out"))
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, call, full)
-    with pytest.raises(DiskError, match="full"):
-        converted(source, tmp_path / "out", force=True, dtype="float16")
-    assert contents(tmp_path / "out") == before
-    with pytest.raises(DiskError, match="full"):
-        converted(source, tmp_path / "other")
-    assert names(tmp_path) == ["in", "out"]
-
-
-def test_space_is_looked_at_before_the_first_byte(
-    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = small.save(tmp_path / "in")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(DiskError, match="kB are needed and 10 B are free"):
-        converted(source, tmp_path / "out")
-    assert names(tmp_path) == ["in"]

@@ -40,7 +40,7 @@ def json_value(value: Any, draw: random.Random, change: Bytes) -> Any:
                 del value[key]
             case 1 if isinstance(value, dict):
                 value[draw.choice(list(value)) + draw.choice(("", "x"))] = value[key]
-            case 1:
+            case 1 if isinstance(value, list):
                 value.insert(key, value[key])
             case 2 if isinstance(value, dict):
                 value[str(json_value(key, draw, change))] = value.pop(key)

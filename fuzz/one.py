@@ -44,7 +44,8 @@ def main() -> None:
 
     def another(data: bytes, longest: int, seed: int) -> bytes:
         def change(part: bytes) -> bytes:
-            return atheris.Mutate(part, len(part) + 64)
+            changed: bytes = atheris.Mutate(part, len(part) + 64)
+            return changed
 
         return mutate(name, data, random.Random(seed), change)[:longest]
 

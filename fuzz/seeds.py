@@ -60,9 +60,12 @@ def seeds() -> dict[str, list[bytes]]:
 
 def _cut_up() -> dict[str, object]:
     """As paddle.save cuts up large arrays below protocol 4."""
-    told = {"a": {"OriginShape": (2, 2), "slices": ["a@@.0", "a@@.1"]}}
-    parts = {name: np.ones(2, np.float32) for name in told["a"]["slices"]}
-    return {**parts, "UnpackBigParamInfor@@": told}
+    names = ["a@@.0", "a@@.1"]
+    told = {"a": {"OriginShape": (2, 2), "slices": names}}
+    return {
+        **{name: np.ones(2, np.float32) for name in names},
+        "UnpackBigParamInfor@@": told,
+    }
 
 
 def _manifests() -> list[Path]:

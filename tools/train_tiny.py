@@ -157,6 +157,7 @@ def save_zero_shot(
     """Writes what open_clip makes of the held-out pictures; returns its top-1 accuracy."""
     request = ModelRequest(folder=str(folder), dtype="keep")
     reference = load(request)
+    assert reference.preprocess is not None
     images = (reference.preprocess(Image.fromarray(picture)) for picture in pictures[held])
     answers = classify(reference, images, classes=CLASSES, templates=TEMPLATES)
     correct = int((answers["predictions"] == labels[held]).sum())

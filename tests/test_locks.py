@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import names
-from zoo.errors import DiskError
+from zoo.errors import DiskError, LockError
 from zoo.locks import forget_lock, locked
 
 
@@ -87,3 +87,21 @@ def test_a_lock_that_can_t_be_made_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskError, match=r"Not a directory|File exists"):
         locked(tmp_path / "file" / "out", print).__enter__()
+
+
+def test_a_shared_lock_is_held_by_many_and_keeps_a_single_one_out(tmp_path: Path) -> None:
+    target, said = tmp_path / "kind", list[str]()
+
+    def refuse(text: str) -> None:
+        said.append(text)
+        raise LockError("held")
+
+    with locked(target, refuse, shared=True):
+        with locked(target, refuse, shared=True):
+            assert not said
+        with pytest.raises(LockError), locked(target, refuse):
+            pass  # the second holder has gone, and has not taken the first one's lock away
+    with locked(target, refuse), pytest.raises(LockError):
+        locked(target, refuse, shared=True).__enter__()
+    assert said == ["another process is writing kind; waiting"] * 2
+    assert not names(tmp_path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from train.arguments import Parser, boolean
+from zoo import cache
 from zoo.convert import provenance
 from zoo.convert.obtain import converted_folder
 from zoo.convert.provenance import Provenance
@@ -136,6 +137,19 @@ def evaluate(
         ZooError: what predicting raises.
     """
     subject = find_subject(arguments, talk)
+    with cache.in_use(cache.ZERO_SHOT, talk.say):  # the journal is read to the end
+        return _evaluate(arguments, subject, rank=rank, world=world, gather=gather, talk=talk)
+
+
+def _evaluate(
+    arguments: argparse.Namespace,
+    subject: Subject,
+    *,
+    rank: int,
+    world: int,
+    gather: Gather,
+    talk: Talk,
+) -> Outcome:
     data = arguments.classification_eval
     images = open_imageset(data)
     precision = "float16" if arguments.fp16 else "float32"
@@ -145,7 +159,7 @@ def evaluate(
     request = EvaluateRequest(
         folder=str(subject.folder),
         data=data,
-        out=str(journal_folder("zero-shot", subject.record.id, made_of)),
+        out=str(journal_folder(cache.ZERO_SHOT, subject.record.id, made_of)),
         batch_size=batch,
         workers=arguments.dataloader_num_workers,
         precision=precision,

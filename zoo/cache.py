@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from zoo.locks import locked
 
 MODELS = "models"  # converted
 PROGRAMS = "programs"  # towers for Paddle Inference, a folder for each checkpoint
 PUBLISHED = "published"  # downloads that are not in the hub's own cache
-KINDS = (PUBLISHED, "classifiers", "captions", "zero-shot", "retrieval", "embed")  # what runs keep
+CLASSIFIERS, CAPTIONS = "classifiers", "captions"  # features of texts
+ZERO_SHOT, RETRIEVAL, EMBED = "zero-shot", "retrieval", "embed"  # journals (zoo.verify.journal)
+KINDS = (PUBLISHED, CLASSIFIERS, CAPTIONS, ZERO_SHOT, RETRIEVAL, EMBED)  # what runs keep
 
 
 def home() -> Path:
@@ -38,6 +44,18 @@ def all_programs() -> list[Path]:
     """Every folder of programs in the cache, in the order of their paths."""
     found = sorted((home() / PROGRAMS).glob("**/inference.json"))
     return [path.parent for path in found if not path.parent.name.startswith(".")]
+
+
+@contextmanager
+def in_use(kind: str, say: Callable[[str], object]) -> Iterator[None]:
+    """Within, a run keeps or reads what is of this kind, beside other runs: `zoo cache rm` takes
+    nothing of it away.
+
+    Raises:
+        LockError, DiskError, AccessError: as the system says.
+    """
+    with locked(home() / kind, say, shared=True):
+        yield
 
 
 def kept_by_runs() -> list[Path]:

@@ -14,8 +14,10 @@ LOCK = ".lock"  # suffix of the file that is locked
 
 
 @contextmanager
-def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
+def locked(target: Path, say: Callable[[str], object], *, shared: bool = False) -> Iterator[None]:
     """Holds the lock of ``target`` (a file beside it); waits for another process, and says so.
+
+    Those who ask for it ``shared`` hold it together, and keep out who asks for it alone.
 
     The lock is the kernel's (flock): it ends with its process, however that ends.
 
@@ -26,13 +28,18 @@ def locked(target: Path, say: Callable[[str], object]) -> Iterator[None]:
     path = target.parent / f".{target.name}{LOCK}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle = _lock(path, lambda: say(f"another process is writing {target.name}; waiting"))
+        handle = _lock(
+            path,
+            fcntl.LOCK_SH if shared else fcntl.LOCK_EX,
+            lambda: say(f"another process is writing {target.name}; waiting"),
+        )
     except OSError as error:
         raise as_zoo_error(error, path) from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if not shared or _is_alone(handle):
+            path.unlink(missing_ok=True)
         os.close(handle)
 
 
@@ -49,12 +56,21 @@ def forget_lock(target: Path) -> None:
             os.close(handle)
 
 
-def _lock(path: Path, waiting: Callable[[], object]) -> int:
+def _is_alone(handle: int) -> bool:
+    """Whether nobody else holds a shared lock, and nobody will before this one is given back."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock(path: Path, kind: int, waiting: Callable[[], object]) -> int:
     """Opens and locks the file at ``path``; its last holder may remove it in between."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            _wait(handle, path, waiting)
+            _wait(handle, path, kind, waiting)
             if os.fstat(handle).st_nlink:
                 return handle
         except BaseException:
@@ -63,12 +79,12 @@ def _lock(path: Path, waiting: Callable[[], object]) -> int:
         os.close(handle)
 
 
-def _wait(handle: int, path: Path, waiting: Callable[[], object]) -> None:
+def _wait(handle: int, path: Path, kind: int, waiting: Callable[[], object]) -> None:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         waiting()
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, kind)
     except OSError as error:
         path.unlink(missing_ok=True)  # nobody holds it, and nobody would remove it
         raise LockError(f"this file system has no locks: {error}", where=path) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo import cli
+from zoo.cache import KINDS, in_use
 from zoo.convert import provenance
 
 B32 = "CLIP-ViT-B-32-laion2B-s34B-b79K"
@@ -186,6 +187,21 @@ def test_what_is_being_written_is_not_removed(
         assert cli.main(["cache", "rm", B32]) == 7
     assert "zoo: LOCK: another process is writing here" in capsys.readouterr().err
     assert (models / B32 / FLOAT32 / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_run_is_using_is_not_removed(
+    models: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = models.parent / kind / "my" / "model" / "row"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    with in_use(kind, print), in_use(kind, print):  # two runs at once
+        assert cli.main(["cache", "rm", kind]) == 7
+        assert kept.is_file()
+    assert "zoo: LOCK: another process is writing here" in capsys.readouterr().err
+    assert cli.main(["cache", "rm", kind]) == 0
+    assert not kept.exists() and not list(models.parent.glob(".*"))
 
 
 def test_nothing_outside_the_cache_is_removed(

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from zoo import cache
 from zoo.convert import provenance
 from zoo.deploy.folder import CONFIG_NAME
 from zoo.deploy.request import EmbedRequest
@@ -39,7 +40,6 @@ from zoo.verify.request import Precision
 from zoo.verify.retrieval import TEXTS, Features, stack
 
 RECORD_NAME = "embed.json"
-KIND = "embed"  # its folder in the cache, while it runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def embed(
     record = provenance.read(folder)
     spec = native.read(folder / CONFIG_NAME)
     place = "\n".join(str(path and path.resolve()) for path in (images, texts))
-    work = journal_folder(KIND, record.id, key(record, spec, None, place, precision, BATCH))
+    work = journal_folder(cache.EMBED, record.id, key(record, spec, None, place, precision, BATCH))
     request = EmbedRequest(
         folder=str(folder.resolve()),
         images=None if images is None else str(images.resolve()),
@@ -100,6 +100,7 @@ def embed(
     )
     with ExitStack() as stack:
         stack.enter_context(locked(out, talk.say))
+        stack.enter_context(cache.in_use(cache.EMBED, talk.say))
         stack.enter_context(locked(work, talk.say))
         run_child("zoo.deploy.embed", msgspec.to_builtins(request), "embedding", talk)
         partial = stack.enter_context(new_folder(out, replace=force, mark=RECORD_NAME))

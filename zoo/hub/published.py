@@ -43,7 +43,7 @@ def fetch_published(manifest: Manifest, talk: Talk) -> Path:
         raise UsageError(f"PaddleMIX has no conversion of {manifest.id} that zoo knows")
     base = address.removesuffix(f"/{WEIGHTS}")
     folder = cache.home() / cache.PUBLISHED / manifest.id
-    with locked(folder, talk.say):
+    with cache.in_use(cache.PUBLISHED, talk.say), locked(folder, talk.say):
         for name in NEEDED:
             if not (folder / name).is_file() and not _download(base, name, folder, talk):
                 raise NotFoundError("there is no such file", where=f"{base}/{name}")

@@ -23,11 +23,10 @@ from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
 from zoo.verify.evaluation import Material, Wish, encode, is_bundled, open_clips_scores, predict
 from zoo.verify.goldens import Taps, open_taps
-from zoo.verify.journal import read_rows
 from zoo.verify.outcome import Outcome, not_run
 from zoo.verify.process import ProcessError, run_child
 from zoo.verify.reference_side import Reference, compute_reference
-from zoo.verify.retrieval import TEXTS, Features, recalls, stack
+from zoo.verify.retrieval import recalls, stack
 from zoo.verify.rungs.files import check_files
 from zoo.verify.rungs.out_and_back import check_out_and_back
 from zoo.verify.rungs.parity import check_parity
@@ -220,11 +219,9 @@ class Bench:
         except NotFoundError as error:
             raise Unavailable(str(error)) from None
         self.environment.setdefault("subject", encoded.environment)
-        folder = encoded.folder
-        rows = read_rows(folder, Features)
+        rows = encoded.rows
         unreadable = any(row.problem for row in rows)
-        texts = np.load(folder / TEXTS, allow_pickle=False)
-        found = {} if unreadable else recalls(stack(rows), texts, pairs.owner)
+        found = {} if unreadable else recalls(stack(rows), encoded.texts, pairs.owner)
         outcome = check_retrieval(pairs, found, rows, material.wish.precision)
         return self._computed(outcome, encoded.timing)
 

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo import cache
 from zoo.convert import provenance
 from zoo.deploy.encoder import Encoder, open_encoder
 from zoo.errors import ConfigError
@@ -132,7 +133,7 @@ def encode_captions(
         size = 8 * request.batch_size
         return encode_texts(encoder.encode_text, tokens, spec.embed_dim, size, progress)
 
-    return stored("captions", made_of, make, lambda _: progress(0, 1))[place]
+    return stored(cache.CAPTIONS, made_of, make, lambda _: progress(0, 1))[place]
 
 
 if __name__ == "__main__":

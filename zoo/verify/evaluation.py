@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo import data
+from zoo import cache, data
 from zoo.convert.provenance import Provenance
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
@@ -29,6 +29,7 @@ from zoo.verify.journal import journal_folder, read_rows, read_timing
 from zoo.verify.process import run_child
 from zoo.verify.reference_folder import make_folder
 from zoo.verify.request import EncodeRequest, EvaluateRequest, Precision
+from zoo.verify.retrieval import TEXTS, Features
 from zoo.verify.zeroshot import Row
 
 BATCH = 32
@@ -152,7 +153,7 @@ def predict(
     assert isinstance(images, ImageSet)
     precision = of.wish.precision
     made_of = key(record, spec, images.prompts_digest, of.data, precision, BATCH)
-    out = journal_folder("zero-shot", record.id, made_of)
+    out = journal_folder(cache.ZERO_SHOT, record.id, made_of)
     request = EvaluateRequest(
         folder=str(folder.resolve()),
         data=of.data,
@@ -162,17 +163,20 @@ def predict(
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
-    said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
-    return Predicted(
-        rows=read_rows(out, Row), folder=out, timing=read_timing(out), environment=said
-    )
+    with cache.in_use(cache.ZERO_SHOT, talk.say):
+        said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
+        return Predicted(
+            rows=read_rows(out, Row), folder=out, timing=read_timing(out), environment=said
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """The folder with Paddle's features, and how they came about."""
+    """Paddle's features of every picture, in order, and of the captions, float32 [m, E]; and how
+    they came about."""
 
-    folder: Path
+    rows: list[Features]
+    texts: NDArray[np.float32]
     timing: dict[str, Any]
     environment: dict[str, Any]
 
@@ -187,7 +191,7 @@ def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk:
     """
     precision = of.wish.precision
     made_of = key(record, spec, None, of.data, precision, BATCH)
-    out = journal_folder("retrieval", record.id, made_of)
+    out = journal_folder(cache.RETRIEVAL, record.id, made_of)
     request = EncodeRequest(
         folder=str(folder.resolve()),
         data=of.data,
@@ -197,8 +201,14 @@ def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk:
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
-    said = run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
-    return Encoded(folder=out, timing=read_timing(out), environment=said)
+    with cache.in_use(cache.RETRIEVAL, talk.say):
+        said = run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
+        return Encoded(
+            rows=read_rows(out, Features),
+            texts=np.load(out / TEXTS, allow_pickle=False),
+            timing=read_timing(out),
+            environment=said,
+        )
 
 
 def workers_for(pictures: int) -> int:

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo import cache
 from zoo.convert import provenance
 from zoo.deploy.cost import Classify, measure_cost
 from zoo.deploy.encoder import Encoder, open_encoder
@@ -212,7 +213,7 @@ def build_classifier(
             encoder.encode_text, encoder.spec, images.classes, images.templates, progress=progress
         )
 
-    return stored("classifiers", made_of, make, lambda _: progress(0, 1))
+    return stored(cache.CLASSIFIERS, made_of, make, lambda _: progress(0, 1))
 
 
 class _Progress:

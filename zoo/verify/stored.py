@@ -34,7 +34,7 @@ def stored(
     """
     digest = hashlib.sha256(canonical_json(dict(made_of))).hexdigest()
     path = cache.home() / kind / f"{digest}.npy"
-    with locked(path.with_suffix(""), waiting):  # another than writing takes
+    with cache.in_use(kind, waiting), locked(path.with_suffix(""), waiting):  # not writing's lock
         if not path.is_file():
             buffer = io.BytesIO()
             np.save(buffer, make())

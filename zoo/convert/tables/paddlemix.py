@@ -1,5 +1,4 @@
-"""PaddleMIX: the native names are its own; with ``custom_text`` the text tower's are under
-``text.``.
+"""PaddleMIX: the native names are its own.
 
 A tensor-parallel run leaves one file per rank, and does not put them together. The ranks share the
 columns of q, k, v and of both of the MLP's layers, the rows of attention's last, and the words.
@@ -9,16 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zoo.convert.tables.rows import (
-    LAYER_SCALE,
-    TEXT_BLOCK,
-    VISION_BLOCK,
-    Format,
-    Row,
-    module,
-    part_names,
-    same,
-)
+from zoo.convert.tables.flat import flat
+from zoo.convert.tables.rows import Format, Row, module, part_names
 from zoo.spec.layout import LINEARS
 
 
@@ -28,34 +19,7 @@ def _block(foreign: str, native: str) -> tuple[Row, ...]:
 
 
 def _paddlemix(name: str, text: str) -> Format:
-    return Format(
-        name=name,
-        family="paddlemix",
-        signatures=(
-            (
-                f"{text}token_embedding.weight",
-                "visual.transformer.resblocks.0.attn.q_proj.weight",
-            ),
-        ),
-        vision=(
-            *same(
-                "visual.",
-                *("class_embedding", "positional_embedding", "proj", "conv1.weight"),
-                to="visual.",
-            ),
-            *module("visual.ln_post", "visual.ln_post"),
-        ),
-        ln_pre=module("visual.ln_pre", "visual.ln_pre"),
-        vision_block=_block(VISION_BLOCK, VISION_BLOCK),
-        vision_layer_scale=same(VISION_BLOCK, *LAYER_SCALE, to=VISION_BLOCK),
-        text=(
-            *same(text, "positional_embedding", "text_projection", "token_embedding.weight"),
-            *module(f"{text}ln_final", "ln_final"),
-        ),
-        text_block=_block(text + TEXT_BLOCK, TEXT_BLOCK),
-        text_layer_scale=same(text + TEXT_BLOCK, *LAYER_SCALE, to=TEXT_BLOCK),
-        scale_shape=(1,),
-    )
+    return flat(name, "paddlemix", text, attention="q_proj.weight", block=_block, scale_shape=(1,))
 
 
 _COLUMNS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "mlp.c_fc", "mlp.c_proj")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.bad_inputs import rows
+from tests.bad_inputs.case import Row
 from tests.bad_inputs.cases.converted import converted
 from tests.bad_inputs.checkpoint import good
 from tests.proofs.scenarios import tree
@@ -56,35 +57,29 @@ def test_less_space_than_is_needed(
         assert tree(at) == before
 
 
-@pytest.mark.parametrize("calls", [0, 1, 50])
+# What is called to write, after how many calls the disk is full, and what is said then.
+FULL = [
+    *((os, "pwrite", calls, rows.FILLED_DISK) for calls in (0, 1, 50)),
+    *((Path, "write_bytes", calls, rows.FILLED_LATE) for calls in (0, 1)),  # at the very end
+]
+
+
+@pytest.mark.parametrize(("owner", "write", "calls", "row"), FULL)
 @pytest.mark.parametrize("command", [COMMAND, EXPORT])
 def test_the_disk_fills_up(
     at: Path,
     run_zoo,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
     command: tuple[str, ...],
+    owner: Any,
+    write: str,
     calls: int,
+    row: Row,
 ) -> None:
     before = tree(at)
-    monkeypatch.setattr(os, "pwrite", full_after(calls, os.pwrite))
+    monkeypatch.setattr(owner, write, full_after(calls, getattr(owner, write)))
     ran = run_zoo(*words(command, at))
-    rows.FILLED_DISK.check(ran.code, ran.stderr)
-    assert tree(at) == before
-
-
-@pytest.mark.parametrize("calls", [0, 1])
-@pytest.mark.parametrize("command", [COMMAND, EXPORT])
-def test_the_disk_fills_up_at_the_very_end(
-    at: Path,
-    run_zoo,  # type: ignore[no-untyped-def]
-    monkeypatch: pytest.MonkeyPatch,
-    command: tuple[str, ...],
-    calls: int,
-) -> None:
-    before = tree(at)
-    monkeypatch.setattr(Path, "write_bytes", full_after(calls, Path.write_bytes))
-    ran = run_zoo(*words(command, at))
-    rows.FILLED_LATE.check(ran.code, ran.stderr)
+    row.check(ran.code, ran.stderr)
     assert tree(at) == before
 
 

@@ -32,15 +32,17 @@ os.pwrite = slow
 from zoo.cli import main
 sys.exit(main(sys.argv[1:]))
 """
-Start = Callable[..., "subprocess.Popen[str]"]
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
+Two = Callable[..., list[Process]]
 
 
 @pytest.fixture
 def start(here: Path) -> Iterator[Start]:
     """Starts ``zoo`` in a process, slowly."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
 
-    def start(*argv: str, limit: int | None = None) -> subprocess.Popen[str]:
+    def start(*argv: str, limit: int | None = None) -> Process:
         def limited() -> None:
             if limit is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -62,7 +64,7 @@ def start(here: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def wait_for(process: subprocess.Popen[str], word: str) -> None:
+def wait_for(process: Process, word: str) -> None:
     assert process.stderr
     for line in process.stderr:
         if word in line:
@@ -70,7 +72,7 @@ def wait_for(process: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(f"it ended without {word!r}")
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def end(process: Process) -> tuple[int, str, str]:
     stdout, stderr = process.communicate(timeout=60)
     return process.returncode, stdout, stderr.replace("writing\n", "")
 
@@ -102,29 +104,38 @@ def test_after_a_kill_the_next_run_clears_up(run_zoo: Run, here: Path, start: St
     assert names(here / "out") == CHECKPOINT
 
 
-def test_of_two_at_once_one_waits(here: Path, start: Start) -> None:
-    command = ("convert", "./in", "--out", "out", "--force", "--dtype")
-    hold = here.parent / "hold"
-    hold.touch()
-    first = start(*command, "float16")
-    wait_for(first, "writing")
-    second = start(*command, "bfloat16")
-    wait_for(second, "another process is writing out; waiting")
-    hold.unlink()
+@pytest.fixture
+def two(here: Path, start: Start) -> Two:
+    """Starts two conversions to one place: one is held while it writes, the other waits for it."""
+
+    def two(*more: str, dtypes: tuple[str, str] = ("keep", "keep")) -> list[Process]:
+        (here.parent / "hold").touch()
+        command = ("convert", "./in", "--out", "out", *more, "--dtype")
+        first = start(*command, dtypes[0])
+        wait_for(first, "writing")
+        second = start(*command, dtypes[1])
+        wait_for(second, "another process is writing out; waiting")
+        return [first, second]
+
+    return two
+
+
+def let_go(here: Path) -> None:
+    (here.parent / "hold").unlink()
+
+
+def test_of_two_at_once_one_waits(here: Path, two: Two) -> None:
+    first, second = two("--force", dtypes=("float16", "bfloat16"))
+    let_go(here)
     assert end(first)[:2] == end(second)[:2] == (0, "out\n")
     record = provenance.read(here / "out")
     assert {about.dtype for about in record.tensors.values()} == {"bfloat16"}
     assert names(here) == ["in", "out"]
 
 
-def test_the_one_that_waited_does_not_replace_what_the_other_made(here: Path, start: Start) -> None:
-    hold = here.parent / "hold"
-    hold.touch()
-    first = start("convert", "./in", "--out", "out")
-    wait_for(first, "writing")
-    second = start("convert", "./in", "--out", "out")
-    wait_for(second, "waiting")
-    hold.unlink()
+def test_the_one_that_waited_does_not_replace_what_the_other_made(here: Path, two: Two) -> None:
+    first, second = two()
+    let_go(here)
     assert end(first)[0] == 0
     code, stdout, stderr = end(second)
     assert (code, stdout) == (4, "")
@@ -132,17 +143,12 @@ def test_the_one_that_waited_does_not_replace_what_the_other_made(here: Path, st
     assert names(here) == ["in", "out"]
 
 
-def test_the_one_that_waits_can_be_stopped(here: Path, start: Start) -> None:
-    hold = here.parent / "hold"
-    hold.touch()
-    first = start("convert", "./in", "--out", "out")
-    wait_for(first, "writing")
-    second = start("convert", "./in", "--out", "out")
-    wait_for(second, "waiting")
+def test_the_one_that_waits_can_be_stopped(here: Path, two: Two) -> None:
+    first, second = two()
     second.send_signal(signal.SIGTERM)
     assert end(second)[0] == 143
     assert names(here) == [".out.lock", ".out.partial", "in"]
-    hold.unlink()
+    let_go(here)
     assert end(first)[:2] == (0, "out\n")
     assert names(here) == ["in", "out"]
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from benchmarks.results import Case, Ratio, Results, judge
 
 REACHED, MISSED, WANTED = "#2a9d5c", "#c8553d", "#333333"
-OURS, OTHERS = "#2a6fbb", "#999999"
+OURS = "#2a6fbb"
 LINES = ("-", "--", ":", "-.")
 ROW, PANEL, WIDTH = 0.3, 3.2, 11.0  # inches
 

@@ -57,9 +57,10 @@ def test_a_document_s_own_digest_is_not_part_of_it() -> None:
 
 
 def test_too_little_space_is_found_before_the_first_byte(tmp_path: Path) -> None:
-    files.check_space(tmp_path, 1)
-    with pytest.raises(DiskError, match="are needed"):
-        files.check_space(tmp_path, 1 << 62)
+    files.check_space(tmp_path, 1, elsewhere="X")
+    with pytest.raises(DiskError, match="are needed") as caught:
+        files.check_space(tmp_path, 1 << 62, elsewhere="X")
+    assert caught.value.remedy == "Free some space, or choose another place with X."
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:

@@ -187,6 +187,6 @@ def as_zoo_error(error: OSError, path: Path | None) -> ZooError:
         return DiskError(
             f"the disk is full: {error.strerror}",
             where=path,
-            remedy="Nothing was changed. Free some space, or choose another place with --out.",
+            remedy="Nothing was changed. Free some space, or choose another place.",
         )
     return DiskError(f"reading or writing failed: {error.strerror}", where=error.filename or path)

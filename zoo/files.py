@@ -75,8 +75,13 @@ def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> s
     return digest.hexdigest()
 
 
-def check_space(folder: Path, need: int) -> None:
+def check_space(folder: Path, need: int, *, elsewhere: str) -> None:
     """Compares the need in bytes with what is free, before the first byte.
+
+    Args:
+        folder: where it is to be.
+        need: in bytes.
+        elsewhere: by what the user chooses another place: an option or a variable.
 
     Raises:
         DiskError: there is less.
@@ -86,7 +91,7 @@ def check_space(folder: Path, need: int) -> None:
         raise DiskError(
             f"{shown_size(need)} are needed and {shown_size(free)} are free",
             where=folder,
-            remedy="Free some space, or choose another place with --out.",
+            remedy=f"Free some space, or choose another place with {elsewhere}.",
         )
 
 

@@ -35,7 +35,9 @@ def once(fault: Callable[[Handler], bool]) -> Callable[[Handler], bool]:
 
 
 def fetch(server: Server, path: Path, talk: Talk | None = None) -> bool:
-    return download(f"http://127.0.0.1:{server.server_port}{WEIGHTS}", path, talk or Silence())
+    return download(
+        f"http://127.0.0.1:{server.server_port}{WEIGHTS}", path, talk or Silence(), elsewhere="X"
+    )
 
 
 def brought(server: Server, path: Path) -> tuple[bytes, str]:
@@ -206,7 +208,7 @@ def test_a_certificate_that_nobody_vouches_for(path: Path, tmp_path: Path) -> No
     with running(tls=tmp_path) as server:
         address = f"https://127.0.0.1:{server.server_port}{WEIGHTS}"
         with pytest.raises(NetworkError, match="certificate is not to be trusted") as caught:
-            download(address, path, Silence())
+            download(address, path, Silence(), elsewhere="X")
         assert "SSL_CERT_FILE" in str(caught.value.remedy)
         assert not server.asked, "nothing was asked, and not again"
 
@@ -215,7 +217,7 @@ def test_a_name_that_nobody_knows_and_a_dead_proxy(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NetworkError, match=r"download failed: .*[Nn]ame"):
-        download("http://server.invalid/x", path, Silence())
+        download("http://server.invalid/x", path, Silence(), elsewhere="X")
     with running() as server:
         port = server.server_port
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
@@ -223,5 +225,5 @@ def test_a_name_that_nobody_knows_and_a_dead_proxy(
 
     monkeypatch.setattr("zoo.hub.resumable._OPENER", build_opener())
     with pytest.raises(NetworkError, match="refused") as caught:
-        download("http://server.invalid/x", path, Silence())
+        download("http://server.invalid/x", path, Silence(), elsewhere="X")
     assert "HTTPS_PROXY" in str(caught.value.remedy)

@@ -30,6 +30,7 @@ from zoo.locks import locked
 from zoo.talk import Advance, Talk
 
 ADDRESS = "https://bj.bcebos.com/v1/paddlenlp/datasets/paddlemix/coco.tar"
+HOME = "PPMIX_HOME"
 TRAINING = Path("annotations", "coco_karpathy_train.json")
 
 
@@ -43,7 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def coco_folder() -> Path:
     """Where PaddleMIX keeps COCO: ``$PPMIX_HOME/datasets/coco``, by default in ~/.paddlemix."""
-    home = os.environ.get("PPMIX_HOME") or "~/.paddlemix"
+    home = os.environ.get(HOME) or "~/.paddlemix"
     return Path(home).expanduser() / "datasets" / "coco"
 
 
@@ -68,7 +69,7 @@ def read_coco(talk: Talk) -> Pairs:
 def _obtain(folder: Path, talk: Talk) -> None:
     by_hand = (
         f"Or unpack {ADDRESS} (20 GB) so that {folder} holds annotations/ and images/, or set "
-        "PPMIX_HOME to the folder above datasets/."
+        f"{HOME} to the folder above datasets/."
     )
     if folder.exists() and any(folder.iterdir()):
         raise NotFoundError(
@@ -86,7 +87,7 @@ def _obtain(folder: Path, talk: Talk) -> None:
                 remedy=f"Unset {switch}. {by_hand}",
             )
         try:
-            found = download(ADDRESS, tar, talk)
+            found = download(ADDRESS, tar, talk, elsewhere=HOME)
         except NetworkError as error:
             raise NetworkError(
                 error.what, where=error.where, remedy=f"{error.remedy} {by_hand}"
@@ -123,7 +124,7 @@ def _check_digest(tar: Path, talk: Talk) -> None:
 def _unpack(tar: Path, folder: Path, talk: Talk) -> None:
     """All of it or nothing; the tar may hold the folder or what is in it."""
     size = tar.stat().st_size
-    check_space(folder.parent, size)
+    check_space(folder.parent, size, elsewhere=HOME)
     with new_folder(folder, replace=True) as partial:
         with talk.progress("unpacking coco.tar", size, unit="B") as advance:
             try:

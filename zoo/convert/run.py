@@ -152,7 +152,7 @@ def _plan(source: Source, opened: Opened, options: Options) -> _Job:
 def _fill(folder: Path, job: _Job, digests: list[FileRecord] | None, talk: Talk) -> None:
     """Writes everything a converted checkpoint consists of."""
     opened, options = job.opened, job.options
-    check_space(folder, job.nbytes)
+    check_space(folder, job.nbytes, elsewhere="--out")
     total = 2 * job.nbytes + (0 if digests else opened.nbytes)
     with talk.progress("converting", total, unit="B") as advance:
         written = write_checkpoint(

@@ -70,7 +70,7 @@ def export_programs(
         talk.say(f"{out.name}: programs of Paddle Inference, {shown_size(need)}")
         stack.enter_context(locked(out, talk.say))
         partial = stack.enter_context(new_folder(out, replace=force))
-        check_space(partial, need)
+        check_space(partial, need, elsewhere="--out")
         with talk.progress("checking", sum(f.stat().st_size for f in folder.iterdir())) as advance:
             sources = file_records(folder, advance)
         check_sources(sources, record, folder)

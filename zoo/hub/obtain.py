@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.convert.provenance import FileRecord
-from zoo.errors import DigestError, DiskError, NetworkError
+from zoo.errors import DigestError, NetworkError
 from zoo.files import check_space, sha256_file
 from zoo.hub.listing import Listing, matches
 from zoo.hub.request import Request
@@ -33,7 +33,8 @@ def obtain(
     total = sum(listing.files[n].size for n in lacking if not cache.has(listing.files[n]))
     files = "1 file" if len(lacking) == 1 else f"{len(lacking)} files"
     talk.say(f"{wanted.repo}: {files}, {shown_size(total)} to download")
-    _check_space(cache, total)
+    cache.folder.mkdir(parents=True, exist_ok=True)
+    check_space(cache.folder, total, elsewhere="HF_HOME")
     with talk.progress("downloading", total, unit="B") as advance:
         for name in lacking:
             _download(wanted.repo, name, listing.commit, _bar(advance), talk)
@@ -73,15 +74,6 @@ def _check_promise(wanted: Request, name: str, oid: str | None) -> None:
             remedy="Nothing was downloaded. If the repository has changed, name the commit that "
             "is meant: --revision COMMIT",
         )
-
-
-def _check_space(cache: HubCache, need: int) -> None:
-    cache.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        check_space(cache.folder, need)
-    except DiskError as error:
-        error.remedy = "Free some space, or choose another place for the hub's cache: HF_HOME."
-        raise
 
 
 def _download(repo: str, name: str, commit: str, bar: type, talk: Talk) -> None:

@@ -62,4 +62,4 @@ def _download(base: str, name: str, folder: Path, talk: Talk) -> bool:
             where=address,
             remedy=f"Unset {switch}, or put the file at {path}",
         )
-    return download(address, path, talk)
+    return download(address, path, talk, elsewhere="ZOO_HOME")

@@ -47,8 +47,14 @@ class _Broken(Exception):
     """An attempt failed that may succeed when it is made again."""
 
 
-def download(address: str, path: Path, talk: Talk) -> bool:
+def download(address: str, path: Path, talk: Talk, *, elsewhere: str) -> bool:
     """Whether the file is there, and now here.
+
+    Args:
+        address: where it is.
+        path: where it is to be.
+        talk: progress.
+        elsewhere: by what the user chooses another place, as ``check_space`` has it.
 
     Raises:
         NetworkError: the server refused, failed or sent what was not asked for, a few times where
@@ -58,7 +64,7 @@ def download(address: str, path: Path, talk: Talk) -> bool:
     part = _Part(path, address)
     for wait in (*WAITS, None):
         try:
-            return _attempt(part, talk)
+            return _attempt(part, talk, elsewhere)
         except _Broken as error:
             if wait is None:
                 raise _failed(str(error), part) from error
@@ -116,7 +122,7 @@ class _Part:
             self.partial.unlink(missing_ok=True)
 
 
-def _attempt(part: _Part, talk: Talk) -> bool:
+def _attempt(part: _Part, talk: Talk, elsewhere: str) -> bool:
     kept = part.content()
     if kept and part.done == kept.size:  # the process ended between the last byte and the rename
         part.finish()
@@ -138,7 +144,7 @@ def _attempt(part: _Part, talk: Talk) -> bool:
                 talk.say(f"{part.path.name}: {why}; beginning anew")
             part.begin(content)
             talk.say(f"{part.path.name}: {shown_size(content.size)} from {part.address}")
-        check_space(part.path.parent, content.size - part.done)
+        check_space(part.path.parent, content.size - part.done, elsewhere=elsewhere)
         _save(answer, part, content, talk)
     part.finish()
     return True

@@ -189,7 +189,7 @@ def _bytes(name: str, size: int, seconds: list[float], floor: float, remedy: str
 def _write(folder: Path) -> Figure:
     """A file of BLOCK bytes on the disk, not only in the system's memory."""
     try:
-        check_space(folder, 2 * BLOCK)
+        check_space(folder, 2 * BLOCK, elsewhere="ZOO_HOME")
         block = np.random.default_rng(0).bytes(BLOCK)  # nothing that a file system would squeeze
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             started = time.perf_counter()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +20,7 @@ from train.flags import Arguments
 from zoo.errors import (
     DatasetError,
     DigestError,
+    DiskError,
     FormatError,
     NetworkError,
     NotFoundError,
@@ -111,6 +115,40 @@ def test_a_broken_download_goes_on_where_it_broke(
     server.fault = dropped
     assert len(find_data(arguments())) == 1
     assert ranges == [None, "bytes=500000-"]
+
+
+@pytest.mark.parametrize("downloaded", [False, True])
+def test_without_space_the_variable_is_named_that_chooses_another_place(
+    arguments: Callable[..., Arguments],
+    folder: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    downloaded: bool,
+) -> None:
+    server.files[PATH] = tar()
+    folder.parent.mkdir(parents=True)
+    if downloaded:
+        (folder.parent / "coco.tar").write_bytes(tar())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(DiskError, match="10 B are free") as caught:
+        find_data(arguments())
+    assert "PPMIX_HOME" in str(caught.value.remedy)
+
+
+def test_a_disk_that_fills_up_is_no_matter_of_an_option(
+    arguments: Callable[..., Arguments], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.parent.mkdir(parents=True)
+    (folder.parent / "coco.tar").write_bytes(tar())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(coco, "_extract", full)
+    with pytest.raises(DiskError, match="the disk is full") as caught:
+        find_data(arguments())
+    assert "--out" not in str(caught.value)
+    assert not folder.exists()
 
 
 def test_a_tar_that_lies_there_is_taken_and_stays(

@@ -100,7 +100,7 @@ def _plan(folder: Path, checkpoint: Checkpoint, target: Target) -> _Job:
 
 
 def _fill(partial: Path, job: _Job, command: tuple[str, ...], talk: Talk) -> None:
-    check_space(partial, job.nbytes)
+    check_space(partial, job.nbytes, elsewhere="--out")
     with talk.progress("exporting", 3 * job.nbytes, unit="B") as advance:
         sources = file_records(job.folder, advance)
         check_sources(sources, job.record, job.folder)

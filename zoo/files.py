@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import DigestError, DiskError, PathError, as_zoo_error
+from zoo.errors import DigestError, DiskError, NotFoundError, PathError, as_zoo_error
 from zoo.locks import LOCK, locked
 from zoo.talk import shown_size
 
@@ -73,6 +73,18 @@ def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> s
             if advance:
                 advance(count)
     return digest.hexdigest()
+
+
+def expanded(text: str) -> Path:
+    """The path that a user means, with ``~`` in place.
+
+    Raises:
+        NotFoundError: it begins with ``~NAME``, and there is nobody of this name.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise NotFoundError("there is no such home folder", where=text) from None
 
 
 def check_space(folder: Path, need: int, *, elsewhere: str) -> None:

@@ -76,6 +76,8 @@ def test_what_is_none(tmp_path: Path) -> None:
         ("[", "not JSON"),
         ("[]", "no 'images'"),
         ('{"images": []}', "there is no picture"),
+        ('{"images": 5}', "'images' is no list"),
+        (json.dumps({"images": [no_caption | {"sentences": 5}]}), "'sentences' is no list"),
         (good.replace("raw", "tokens"), "no 'raw'"),
         (good.replace("COCO_3", "COCO_9"), "a picture is not there: 'val2014/COCO_9.jpg'"),
         (good.replace("COCO_3", "../../etc/passwd"), "a picture is not there"),

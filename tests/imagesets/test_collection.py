@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from zoo.errors import DatasetError, NotFoundError, PathError
+from zoo.errors import AccessError, DatasetError, NotFoundError, PathError
 from zoo.imagesets.ahead import digest_of
 from zoo.imagesets.bundled import held_out_digits
 from zoo.imagesets.collection import open_collection
@@ -73,9 +76,27 @@ def test_a_text_is_a_line(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_bytes("\ufeffa cat\r\n\n dög\u2028still\n".encode())
     assert open_collection(None, path).captions == ("a cat", "", " dög\u2028still")
-    path.write_bytes(b"ok\n\xff\n")
-    with pytest.raises(DatasetError, match="not UTF-8"):
-        open_collection(None, path)
+    for data in (b"ok\n\xff\n", "a.jpg\n".encode("utf-16-le")):
+        path.write_bytes(data)
+        for given in ((None, path), (path, None)):
+            with pytest.raises(DatasetError, match="not UTF-8"):
+                open_collection(*given)
+
+
+def test_a_folder_that_can_t_be_looked_into_is_told(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photographs / "closed").mkdir()
+    scandir = os.scandir
+
+    def scan(place: str) -> Any:
+        if Path(place).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(AccessError, match="closed"):
+        open_collection(photographs, None)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

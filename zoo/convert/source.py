@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.data import path as data_path
 from zoo.errors import NameInvalidError, NotFoundError
+from zoo.files import expanded
 from zoo.manifest import Manifest, registry
 
 BUNDLED = "tiny-digits"  # the checkpoint that comes with zoo
@@ -86,10 +87,7 @@ def check_id(name: str) -> str:
 def _local(text: str) -> Path | None:
     if not text.startswith((LOCAL, ".", "/", "~")):
         return None
-    try:
-        return Path(text.removeprefix(LOCAL)).expanduser()
-    except RuntimeError:  # ~NAME of nobody
-        raise NotFoundError("there is no such home folder", where=text) from None
+    return expanded(text.removeprefix(LOCAL))
 
 
 def own_name(path: Path) -> str:

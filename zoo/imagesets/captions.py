@@ -84,11 +84,11 @@ def open_captions(tree: Tree) -> CaptionSet:
 
 
 def _karpathys(document: Any) -> Iterator[tuple[str, list[str]]]:
-    for image in _field(document, "images"):
+    for image in _list(document, "images"):
         if _field(image, "split") == SPLIT:
             folder = image.get("filepath", "")
             path = f"{folder}/{_field(image, 'filename')}" if folder else _field(image, "filename")
-            yield str(path), [str(_field(s, "raw")) for s in _field(image, "sentences")]
+            yield str(path), [str(_field(s, "raw")) for s in _list(image, "sentences")]
 
 
 def _listed(document: Any) -> Iterator[tuple[str, list[str]]]:
@@ -105,6 +105,13 @@ def _field(row: Any, name: str) -> Any:
     if not isinstance(row, Mapping) or name not in row:
         raise DatasetError(f"an annotation has no {name!r}")
     return row[name]
+
+
+def _list(row: Any, name: str) -> list[Any]:
+    found = _field(row, name)
+    if not isinstance(found, list):
+        raise DatasetError(f"an annotation's {name!r} is no list")
+    return found
 
 
 def _find(tree: Tree, path: str) -> Any:

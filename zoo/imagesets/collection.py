@@ -74,11 +74,16 @@ def _pictures(path: Path) -> Iterator[tuple[str, Stored]]:
 
 def _below(folder: Path) -> Iterator[Path]:
     """Pictures and tars, at any depth; hidden ones are left out, and links to folders too."""
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and (is_picture(name) or name.endswith(TAR)):
                 yield Path(place, name)
+
+
+def _refuse(error: OSError) -> None:
+    """Of a folder that can't be looked into, no picture is to be missing unseen."""
+    raise as_zoo_error(error, None) from error
 
 
 def _of_tar(prefix: str, path: Path) -> Iterator[tuple[str, Stored]]:
@@ -99,9 +104,12 @@ def _stored(file: Path) -> Stored:
 def _lines(path: Path) -> tuple[str, ...]:
     """The lines of a text file; an empty one is one too, but for the last."""
     try:
-        lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"this is not UTF-8: {error.reason}", where=path) from None
     except OSError as error:
         raise as_zoo_error(error, path) from error
+    if "\0" in text:
+        raise DatasetError("this is not UTF-8: it may be UTF-16", where=path)
+    lines = text.replace("\r\n", "\n").split("\n")
     return tuple(lines[:-1] if lines[-1] == "" else lines)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -40,10 +41,11 @@ def open_flat(tree: Tree) -> ImageSet:
         NotFoundError: SciPy is not installed, which reads ``meta.mat``.
     """
     truth, meta = _kit(tree)
-    numbers = [int(line) for line in truth.split()]
     label_by_number = _labels(meta)
     try:
-        labels = [label_by_number[number] for number in numbers]
+        labels = [label_by_number[int(line)] for line in truth.split()]
+    except ValueError as error:
+        raise DatasetError(f"{TRUTH} is damaged: {error}", where=tree.where) from None
     except KeyError as error:
         raise DatasetError(f"{META} has no class {error}", where=tree.where) from None
 
@@ -118,7 +120,9 @@ def _in_archive(path: Path) -> Mapping[str, bytes] | None:
                 file = archive.extractfile(member) if name and member.isfile() else None
                 if name and file:
                     found[name] = file.read()
-    except (tarfile.ReadError, EOFError, OSError) as error:
+            assert archive.fileobj is not None
+            archive.fileobj.read(MAX_MEMBER)  # to the end, where gzip's own checksum stands
+    except (tarfile.ReadError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DatasetError(f"the development kit can't be read: {error}", where=path) from None
     if len(found) < 2:
         raise DatasetError(f"the development kit lacks {TRUTH} or {META}", where=path)

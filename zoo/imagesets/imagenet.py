@@ -82,8 +82,11 @@ def _uneven(per_class: Counter[int]) -> str:
     if len(per_class) != CLASSES:
         return ""
     odd = [label for label, count in sorted(per_class.items()) if count != each]
-    names = list(label_of())
-    return "; " + ", ".join(f"{names[i]} has {per_class[i]} and not {each}" for i in odd[:3])
+    names = {label: wordnet_id for wordnet_id, label in label_of().items()}
+    return "; " + ", ".join(
+        f"{names.get(label, f'label {label}')} has {per_class[label]} and not {each}"
+        for label in odd[:3]
+    )
 
 
 def _strings(name: str) -> tuple[str, ...]:

@@ -71,25 +71,35 @@ def open_parquet(tree: Tree) -> ImageSet:
 
 
 def _labelled(path: Path) -> Iterator[tuple[str, int, Readable]]:
-    for group, table in enumerate(_groups(path)):
-        for row, label in enumerate(table.column("label").to_pylist()):
+    for group, labels in enumerate(_labels(path)):
+        for row, label in enumerate(labels):
             if not isinstance(label, int):
                 raise DatasetError(f"row {row} of group {group} has no label", where=path)
             yield f"{path.name}/{group:05}/{row:05}", label, Cell(path=path, group=group, row=row)
 
 
-def _groups(path: Path) -> Iterator[Any]:
+def _labels(path: Path) -> Iterator[list[Any]]:
     file = _open(path)
     if missing := {"image", "label"} - set(file.schema_arrow.names):
         raise DatasetError(f"there is no column {min(missing)!r}", where=path)
     for group in range(file.num_row_groups):
-        yield file.read_row_group(group, columns=["label"])
+        yield _column(file, path, group, "label")
 
 
 @lru_cache(maxsize=2)  # pictures of a group are asked for in turn
 def _images(path: Path, group: int) -> list[bytes | None]:
-    column = _open(path).read_row_group(group, columns=["image"]).column("image").to_pylist()
+    column = _column(_open(path), path, group, "image")
     return [cell.get("bytes") if isinstance(cell, dict) else cell for cell in column]
+
+
+def _column(file: Any, path: Path, group: int, name: str) -> list[Any]:
+    import pyarrow
+
+    try:
+        cells: list[Any] = file.read_row_group(group, columns=[name]).column(name).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DatasetError(f"group {group} can't be read: {error}", where=path) from None
+    return cells
 
 
 def _label_names(path: Path) -> list[str] | None:

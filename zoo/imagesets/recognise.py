@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoo.errors import DatasetError, NotFoundError
+from zoo.files import expanded
 from zoo.imagesets import bundled, captions, flat, folders, parquet, shards
 from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet, is_picture
@@ -55,7 +56,7 @@ def open_data(data: str) -> ImageSet | CaptionSet:
     """
     if data == bundled.NAME:
         return bundled.held_out_digits()
-    path = Path(data).expanduser()
+    path = expanded(data)
     if not path.exists():
         raise NotFoundError("there is no such data set", where=path)
     path = _validation(path)

@@ -120,7 +120,7 @@ def _members(path: Path) -> Iterator[tuple[str, Stored]]:
                     raise TruncatedError("the tar is cut off", where=path)
                 name = PurePosixPath(member.name).as_posix()
                 yield name, Stored(path=path, offset=member.offset_data, size=member.size)
-    except tarfile.ReadError as error:
+    except (tarfile.ReadError, ValueError) as error:  # a header's numbers that are none, too
         raise DatasetError(
             f"neither a folder nor a tar that can be read in place: {error}",
             where=path,
@@ -134,6 +134,8 @@ def _check(member: tarfile.TarInfo, path: Path) -> None:
         raise PathError(f"a member of the tar leads out of it: {member.name!r}", where=path)
     if not (member.isdir() or member.isfile()) or member.issparse():
         raise PathError(f"a member of the tar is no plain file: {member.name!r}", where=path)
+    if member.size < 0:
+        raise DatasetError(f"a member of the tar has no size: {member.name!r}", where=path)
 
 
 def _inside(tree: Tree) -> Tree:

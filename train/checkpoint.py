@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from train.data.places import Stream
 from train.folder import write_model
 from zoo.convert.readers import open_checkpoint
 from zoo.convert.stream import Tensor
@@ -50,6 +51,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int
     loss_scale: float | None = None  # with --fp16
     good_steps: int = 0  # since it changed
+    stream: Stream | None = None  # where its readers are, if the samples come as one
 
 
 @dataclass(frozen=True, kw_only=True)

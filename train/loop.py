@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from paddle import Tensor
@@ -14,9 +15,11 @@ from paddle import Tensor
 from train import checkpoint
 from train.checkpoint import Snapshot, State
 from train.data.bad import BadSamples
+from train.data.feed import Feed
 from train.data.find import find_data
 from train.data.order import BatchOrder
 from train.data.pairs import Pairs
+from train.data.places import find_stream
 from train.data.records import Records
 from train.data.samples import Inputs, PairDataset, load
 from train.data.stream import RecordDataset, stream
@@ -28,7 +31,7 @@ from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
 from train.precision import LossScale, find_loss_scale, find_precision
-from train.processes import check_same_step
+from train.processes import check_same_step, gather_places
 from train.report import Live, Nothing, Report
 from train.run import Run
 from train.stage2 import make_shards
@@ -114,7 +117,7 @@ def _prepare_and_train(
                 tokenizer=Tokenizer(start.spec.text.context_length),
                 seed=arguments.seed,
             )
-            _train(run, *_batches(run, data, inputs))
+            _train(run, _feed(run, data, inputs))
 
 
 def _report(arguments: Arguments, topology: Topology, plan: Plan) -> Report:
@@ -151,18 +154,24 @@ def _restore(run: Run, folder: Path) -> None:
         )
 
 
-def _batches(
-    run: Run, data: Pairs | Records, inputs: Inputs
-) -> tuple[Iterator[list[Tensor]], BadSamples]:
-    """This rank's batches, and where their bad samples are counted."""
+def _feed(run: Run, data: Pairs | Records, inputs: Inputs) -> Feed:
+    """This rank's batches."""
     plan, workers = run.plan, run.arguments.dataloader_num_workers
     rank, ranks = run.topology.replica, run.topology.replicas
     if not isinstance(data, Pairs):
-        records = RecordDataset(
-            data, inputs, rank=rank, ranks=ranks, workers=workers, done=plan.done
+        found = find_stream(
+            data,
+            plan.stream,
+            seed=inputs.seed,
+            done=plan.done,
+            ranks=ranks,
+            workers=max(workers, 1),
         )
+        if found.began == plan.done > 0:
+            run.report.say("the stream of samples begins anew, in another order")
+        records = RecordDataset(data, inputs, found, rank=rank, done=plan.done)
         batches = stream(records, batch=plan.batch // ranks, workers=workers)
-        return iter(batches), BadSamples(records.why)
+        return Feed(iter(batches), BadSamples(records.why), found, rank=rank, done=plan.done)
     order = BatchOrder(
         len(data),
         batch=plan.batch,
@@ -173,27 +182,27 @@ def _batches(
         done=plan.done,
     )
     pairs = PairDataset(data, inputs)
-    return iter(load(pairs, order, workers=workers)), BadSamples(pairs.why)
+    return Feed(iter(load(pairs, order, workers=workers)), BadSamples(pairs.why))
 
 
-def _train(run: Run, batches: Iterator[list[Tensor]], bad: BadSamples) -> None:
+def _train(run: Run, feed: Feed) -> None:
     arguments, plan = run.arguments, run.plan
     for step in range(plan.done, plan.steps):
-        pixels, tokens, failures = next(batches)
-        bad.note(failures.numpy())
-        run.report.step(step + 1, take_step(run, step, pixels, tokens, bad.count), plan.batch)
+        pixels, tokens = feed.take()
+        run.report.step(step + 1, take_step(run, step, pixels, tokens, feed.bad.count), plan.batch)
         last = step + 1 == plan.steps
         if last or (arguments.save_strategy == "steps" and (step + 1) % arguments.save_steps == 0):
-            _save(run, step + 1)
+            _save(run, step + 1, feed)
         if run.pictures is not None and (last or _is_evaluated(arguments, step + 1)):
             _evaluate(run, step + 1)
 
 
-def _save(run: Run, step: int) -> None:
+def _save(run: Run, step: int, feed: Feed) -> None:
     """Every rank takes part, since each may hold a part of the state; the first one writes."""
     optimizer = run.optimizer.state()
     weights = _whole(run, dict(run.engine.model.named_parameters()))
     ema = run.average and _whole(run, run.average.weights)
+    places = gather_places(feed.places, run.topology)
     if run.topology.rank > 0:
         return
     snapshot = Snapshot(
@@ -207,6 +216,7 @@ def _save(run: Run, step: int) -> None:
             batch=run.plan.batch,
             samples=run.plan.samples,
             seed=run.arguments.seed,
+            stream=feed.stream and msgspec.structs.replace(feed.stream, places=places),
             **({} if run.loss_scale is None else run.loss_scale.state()),
         ),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from train import checkpoint
 from train.data.order import batches_in_epoch
+from train.data.places import Stream
 from train.flags import Arguments
 from train.start import Start
 from train.topology import Topology
@@ -27,6 +28,7 @@ class Plan:
         warmup: steps of the warm-up.
         done: steps that earlier runs did.
         resumed: the checkpoint that the run goes on from.
+        stream: where that checkpoint's stream of samples was.
         own: checkpoints in the output of later steps are another run's.
         lines: what the user should know of all this.
     """
@@ -40,6 +42,7 @@ class Plan:
     done: int
     resumed: Path | None
     own: int
+    stream: Stream | None
     lines: tuple[str, ...]
 
     def model(self, start: Start) -> Start:
@@ -61,7 +64,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
     output = Path(arguments.output_dir)
     pieces = topology.replicas * arguments.gradient_accumulation_steps
     batch = pieces * arguments.per_device_train_batch_size
-    resumed, done, lines = None, 0, []
+    resumed, done, stream, lines = None, 0, None, []
     if arguments.resume_from_checkpoint.lower() not in ("", "false", "none"):
         resumed = checkpoint.find_checkpoint(arguments.resume_from_checkpoint, output)
         state = checkpoint.read_state(resumed)
@@ -82,7 +85,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
                 where=resumed,
                 remedy="Choose another number of ranks, or --gradient_accumulation_steps.",
             )
-        done = state.step
+        done, stream = state.step, state.stream
         lines.append(f"going on from {resumed.name}")
         if state.batch != batch:
             batch = state.batch
@@ -98,8 +101,6 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
             remedy="Go on with --resume_from_checkpoint True, replace them with "
             "--overwrite_output_dir, or choose another --output_dir.",
         )
-    if samples is None and done:
-        lines.append("the stream of samples begins anew, in another order")
     if samples is not None and arguments.train_num_samples is not None:
         raise UsageError(f"--train_num_samples is for streams; this data set has {samples} samples")
     counted = arguments.train_num_samples if samples is None else samples
@@ -133,6 +134,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         done=done,
         resumed=resumed,
         own=own,
+        stream=stream,
         lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch"),
     )
 

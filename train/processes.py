@@ -15,6 +15,7 @@ import paddle.distributed as dist
 from paddle.distributed import fleet
 from paddle.distributed.communication.group import Group
 
+from train.data.places import Place
 from train.topology import Topology
 from zoo.errors import ConfigError
 
@@ -60,6 +61,15 @@ def check_same_step(step: int, topology: Topology, output: Path) -> None:
             where=output,
             remedy="All nodes have to share the folder of --output_dir.",
         )
+
+
+def gather_places(own: list[Place], topology: Topology) -> list[list[Place]]:
+    """Where the readers of every replica are; every rank has to call it."""
+    if topology.world == 1 or not own:
+        return [own]
+    found: list[paddle.Tensor] = []
+    dist.all_gather(found, paddle.to_tensor(own, dtype="int64"))
+    return [[Place(*place) for place in of.tolist()] for of in found[:: topology.tensor]]
 
 
 @contextmanager

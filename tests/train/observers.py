@@ -116,8 +116,8 @@ def loads(world: World, words: list[str]) -> Seen:
     inputs = Inputs(
         preprocess=Preprocess(start.spec.preprocess), tokenizer=Tokenizer(9), seed=arguments.seed
     )
-    batches, _ = loop._batches(run, data, inputs)
-    pixels, tokens, _ = next(batches)
+    feed = loop._feed(run, data, inputs)
+    pixels, tokens = feed.take()
     return {
         "processes": len(multiprocessing.active_children()),
         "pixels": pixels.tolist(),

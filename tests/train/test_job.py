@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.train.data.files import line
 from zoo.runtime import import_paddle
 
 pytestmark = [pytest.mark.paddle, pytest.mark.distributed]
@@ -95,14 +96,18 @@ def test_every_rank_tells_of_the_one_that_failed(
         assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("data", ["pairs", pytest.param("a stream", marks=pytest.mark.long)])
 def test_a_rank_that_is_killed_ends_the_job_with_a_word_and_it_goes_on_to_the_bit(
-    run_script: Run, words: list[str], read_log: Log, tmp_path: Path
+    run_script: Run, words: list[str], read_log: Log, tmp_path: Path, data: str
 ) -> None:
     output, unbroken, logs = tmp_path / "run", tmp_path / "unbroken", tmp_path / "ranks"
     job = (
         *(*words, "--max_steps", 30, "--save_steps", 3, "--save_total_limit", 2),
         *("--per_device_train_batch_size", 4, "--dataloader_num_workers", 1),
     )
+    if data == "a stream":
+        (tmp_path / "laion.filelist").write_text("".join(_parts(tmp_path, 7, 9)))
+        job = (*job, "--task_name", tmp_path / "laion.filelist", "--dataloader_num_workers", 2)
     launcher = (sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2")
     process = subprocess.Popen(
         [*launcher, "--log_dir", logs, "train/run_pretrain_dist.py", *map(str, job)],
@@ -150,6 +155,13 @@ def _scores(output: Path) -> list[tuple[float, float]]:
     """Zero-shot accuracies, in the order of the log."""
     entries = map(json.loads, (output / "log.jsonl").read_text().splitlines())
     return [(e["top1"], e["top5"]) for e in entries if e.get("event") == "zero-shot"]
+
+
+def _parts(folder: Path, files: int, lines: int) -> Iterator[str]:
+    for part in range(files):
+        path = folder / f"part-{part}"
+        path.write_bytes(b"".join(line(f"{part} {number}") for number in range(lines)))
+        yield f"{path}\n"
 
 
 def _wait_for(happens: Callable[[], bool], seconds: float = 120) -> None:

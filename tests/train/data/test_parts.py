@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import io
-import json
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from zoo.runtime import import_paddle
 
 pytestmark = pytest.mark.paddle
 import_paddle()
 
+from tests.train.data.files import line  # noqa: E402
 from train.arguments import parse  # noqa: E402
 from train.data.bad import BadSamples  # noqa: E402
 from train.data.find import find_data  # noqa: E402
 from train.data.parts import Parts, read_line, read_parts  # noqa: E402
+from train.data.places import find_stream  # noqa: E402
 from train.data.samples import Inputs  # noqa: E402
 from train.data.stream import RecordDataset, stream  # noqa: E402
 from train.flags import Arguments  # noqa: E402
 from train.loop import train  # noqa: E402
 from train.topology import Topology  # noqa: E402
 from zoo.errors import DatasetError, FormatError, NotFoundError, UsageError  # noqa: E402
-from zoo.inputs.preprocess import Preprocess  # noqa: E402
 from zoo.inputs.tokenizer import Tokenizer  # noqa: E402
-from zoo.spec import CLIPSpec  # noqa: E402
 from zoo.talk import Silence  # noqa: E402
-
-
-def line(caption: str, *, key: str = "caption_en", size: int = 20) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (size, size), (len(caption), 7, 99)).save(file, "PNG")
-    picture = base64.b64encode(file.getvalue()).decode()
-    return "\t".join(["0", "url", json.dumps({key: caption}), "x", "y", picture]).encode() + b"\n"
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Path:
-    """Four parts of six lines, "0 0" to "3 5"; the second is packed."""
-    paths = []
-    for part in range(4):
-        data = b"".join(line(f"{part} {number}") for number in range(6))
-        path = tmp_path / f"part-{part:05}{'.gz' if part == 1 else ''}"
-        path.write_bytes(gzip.compress(data) if part == 1 else data)
-        paths.append(path)
-    (tmp_path / "laion.filelist").write_text("".join(f"{path}\n" for path in paths) + "\n")
-    return tmp_path / "laion.filelist"
-
-
-@pytest.fixture
-def inputs(spec: CLIPSpec) -> Inputs:
-    return Inputs(preprocess=Preprocess(spec.preprocess), tokenizer=Tokenizer(9), seed=7)
 
 
 def captions(dataset: RecordDataset, count: int) -> list[str]:
@@ -66,11 +37,10 @@ def captions(dataset: RecordDataset, count: int) -> list[str]:
 
 
 def dataset(
-    parts: Parts, inputs: Inputs, rank: int = 0, ranks: int = 1, **more: int
+    parts: Parts, inputs: Inputs, rank: int = 0, ranks: int = 1, workers: int = 1, done: int = 0
 ) -> RecordDataset:
-    return RecordDataset(
-        parts, inputs, rank=rank, ranks=ranks, **({"workers": 0, "done": 0} | more)
-    )
+    found = find_stream(parts, None, seed=7, done=done, ranks=ranks, workers=workers)
+    return RecordDataset(parts, inputs, found, rank=rank, done=done)
 
 
 def test_a_line_is_a_caption_and_a_picture() -> None:

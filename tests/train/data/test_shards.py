@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import tarfile
@@ -19,9 +18,11 @@ from zoo.runtime import import_paddle
 pytestmark = pytest.mark.paddle
 import_paddle()
 
+from tests.train.data.files import picture, write  # noqa: E402
 from train.arguments import parse  # noqa: E402
 from train.data.bad import BadSamples  # noqa: E402
 from train.data.find import find_data  # noqa: E402
+from train.data.places import find_stream  # noqa: E402
 from train.data.samples import Inputs  # noqa: E402
 from train.data.shards import Shards, read_shards  # noqa: E402
 from train.data.stream import RecordDataset, stream  # noqa: E402
@@ -29,47 +30,8 @@ from train.flags import Arguments  # noqa: E402
 from train.loop import train  # noqa: E402
 from train.topology import Topology  # noqa: E402
 from zoo.errors import DatasetError, FormatError, NotFoundError, PathError, UsageError  # noqa: E402
-from zoo.inputs.preprocess import Preprocess  # noqa: E402
 from zoo.inputs.tokenizer import Tokenizer  # noqa: E402
-from zoo.spec import CLIPSpec  # noqa: E402
 from zoo.talk import Silence  # noqa: E402
-
-FILES, EACH = 6, 4
-
-
-def picture(kind: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (20, 20), (9, 7, 99)).save(file, kind)
-    return file.getvalue()
-
-
-def write(path: Path, members: dict[str, bytes], *extra: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-        for member in extra:
-            archive.addfile(member)
-    return path
-
-
-@pytest.fixture
-def shards(tmp_path: Path) -> Path:
-    """Six shards of four samples, "0 0" to "5 3"."""
-    for shard in range(FILES):
-        members = {}
-        for number in range(EACH):
-            members[f"a/{number}.PNG"] = picture()
-            members[f"a/{number}.txt"] = f"{shard} {number}".encode()
-            members[f"a/{number}.json"] = b"{}"
-        write(tmp_path / f"{shard:04}.tar", members)
-    return tmp_path
-
-
-@pytest.fixture
-def inputs(spec: CLIPSpec) -> Inputs:
-    return Inputs(preprocess=Preprocess(spec.preprocess), tokenizer=Tokenizer(9), seed=7)
 
 
 def all_of(folder: Path, *, resampled: bool = False) -> Shards:
@@ -77,11 +39,10 @@ def all_of(folder: Path, *, resampled: bool = False) -> Shards:
 
 
 def dataset(
-    source: Shards, inputs: Inputs, rank: int = 0, ranks: int = 1, **more: int
+    source: Shards, inputs: Inputs, rank: int = 0, ranks: int = 1, workers: int = 1, done: int = 0
 ) -> RecordDataset:
-    return RecordDataset(
-        source, inputs, rank=rank, ranks=ranks, **({"workers": 0, "done": 0} | more)
-    )
+    found = find_stream(source, None, seed=7, done=done, ranks=ranks, workers=workers)
+    return RecordDataset(source, inputs, found, rank=rank, done=done)
 
 
 def captions(samples: RecordDataset, count: int) -> list[str]:

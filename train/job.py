@@ -21,11 +21,21 @@ FAILURE_NAME = "failure.txt"
 PATIENCE = 1.0  # seconds that Python has to notice a signal
 _asked_to_stop: list[int] = []  # the signals that came
 _heard = threading.Event()  # SIGTERM, by Python
+SIGTERM_CODE = 128 + signal.SIGTERM
+TOLD = "was told to stop (SIGTERM), as the launcher does when another process of the job is gone"
 LOST = ("connection", "peer", "timed out")  # in what a collective says when another rank is gone
 
 
 class Terminated(BaseException):
     """SIGTERM; also the launcher's word to all ranks once one of them is gone."""
+
+
+class Stopped(CheckError):
+    """Another rank failed, with whose exit code this one ends."""
+
+    def __init__(self, what: str, *, code: int, remedy: str | None = None) -> None:
+        super().__init__(what, remedy=remedy)
+        self.exit_code = code  # type: ignore[misc]
 
 
 @dataclass
@@ -62,11 +72,12 @@ def _report(error: ZooError) -> int:
 def one_failure(topology: Topology, output: Path) -> Iterator[None]:
     """Of the ranks that fail together, the first one's reason is everyone's.
 
-    A rank that fails by itself leaves its reason in the output before it goes; the others, whose
-    collectives then fail or whom the launcher stops, find it there.
+    A rank that fails by itself, or is told to stop, leaves its reason and its exit code in the
+    output before it goes; the others, whose collectives then fail or whom the launcher stops, find
+    them there.
 
     Raises:
-        CheckError: another rank failed, or is gone.
+        Stopped: another rank failed or is gone, or SIGTERM.
         Terminated: SIGTERM, to a process that trains alone.
     """
     heed_sigterm()
@@ -77,17 +88,25 @@ def one_failure(topology: Topology, output: Path) -> Iterator[None]:
     if topology.rank == 0:
         path.unlink(missing_ok=True)
     try:
-        with _heard_in_a_collective(lambda: _stopped(topology, path)):
+        with _heard_in_a_collective(lambda: _told_to_stop(topology, path)):
             yield
     except ZooError as error:
-        _leave(path, f"rank {topology.rank}: {error.name}: {error}")
+        _leave(path, error.exit_code, f"rank {topology.rank}: {error.name}: {error}")
         raise
     except Terminated:
-        raise _stopped(topology, path) from None
-    except (RuntimeError, SystemError) as error:  # what Paddle's collectives raise
+        raise _told_to_stop(topology, path) from None
+    except (OSError, RuntimeError, SystemError) as error:  # what Paddle makes of all that happens
+        if signal.SIGTERM in _asked_to_stop:
+            raise _told_to_stop(topology, path) from None
+        if _asked_to_stop:
+            raise
+        if isinstance(error, OSError):
+            _leave(path, as_zoo_error(error, None).exit_code, f"rank {topology.rank}: {error}")
+            raise
         if path.is_file() or any(word in _said(error).lower() for word in LOST):
-            raise _stopped(topology, path) from error
-        _leave(path, f"rank {topology.rank}: {error}")
+            why = "stopped because another process of the job is gone"
+            raise _stopped(topology, path, CheckError.exit_code, why) from error
+        _leave(path, 1, f"rank {topology.rank}: {error}")
         raise
 
 
@@ -100,7 +119,7 @@ def heed_sigterm() -> None:
 
 
 @contextmanager
-def _heard_in_a_collective(error: Callable[[], ZooError]) -> Iterator[None]:
+def _heard_in_a_collective(error: Callable[[], Stopped]) -> Iterator[None]:
     """SIGTERM is answered even if this rank waits for another one in Paddle's C++, from where it
     does not come back to Python, whose handlers run between two of its instructions.
     """
@@ -140,21 +159,32 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _stopped(topology: Topology, path: Path) -> CheckError:
+def _told_to_stop(topology: Topology, path: Path) -> Stopped:
+    stopped = _stopped(topology, path, SIGTERM_CODE, TOLD)
+    _leave(path, SIGTERM_CODE, f"rank {topology.rank}, which {TOLD}")
+    return stopped
+
+
+def _stopped(topology: Topology, path: Path, code: int, why: str) -> Stopped:
+    """``code`` and ``why`` are for where no rank has left a reason."""
     if path.is_file():
-        reason = path.read_text(encoding="utf-8")
-        return CheckError(f"rank {topology.rank} stopped with the job, because of {reason}")
-    return CheckError(
-        f"rank {topology.rank} stopped because another process of the job is gone",
+        left, _, reason = path.read_text(encoding="utf-8").partition(" ")
+        if left.isdecimal():  # it is all written
+            return Stopped(
+                f"rank {topology.rank} stopped with the job, because of {reason}", code=int(left)
+            )
+    return Stopped(
+        f"rank {topology.rank} {why}",
+        code=code,
         remedy="Its log, workerlog.N in the launcher's --log_dir, may say why. The checkpoints are "
         "whole: --resume_from_checkpoint True goes on.",
     )
 
 
-def _leave(path: Path, reason: str) -> None:
+def _leave(path: Path, code: int, reason: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(reason)
+            file.write(f"{code} {reason}")
     except OSError:  # another rank was first, or the disk is what failed
         pass

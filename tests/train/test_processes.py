@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.paddle
 paddle = import_paddle()
 
 from train import job, processes  # noqa: E402
-from zoo.errors import CheckError, ConfigError  # noqa: E402
+from zoo.errors import CheckError, ConfigError, DatasetError  # noqa: E402
 
 TWO = Topology(rank=0, data=2, sharding=1)
 
@@ -72,3 +73,33 @@ def test_a_signal_that_paddle_makes_an_os_error_of_is_still_one(
 def test_a_bug_is_no_lost_connection(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a bug"), job.one_failure(TWO, tmp_path):
         raise RuntimeError("a bug")
+
+
+def test_ranks_end_with_the_code_of_the_one_that_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with job.reported() as first, job.one_failure(replace(TWO, rank=1), tmp_path):
+        raise DatasetError("no pictures")
+    with job.reported() as second, job.one_failure(replace(TWO, data=3, rank=2), tmp_path):
+        raise RuntimeError("Connection reset by peer")
+    assert (first.code, second.code) == (4, 4)
+    assert "because of rank 1: DATASET: no pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_rank_that_is_told_to_stop_ends_with_143_and_so_do_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrapped: bool
+) -> None:
+    with job.reported() as first, job.one_failure(TWO, tmp_path):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except BaseException:
+            if wrapped:  # as Paddle does in a backward pass
+                raise OSError("raises an EnforceNotMet exception") from None
+            raise
+    with job.reported() as second, job.one_failure(replace(TWO, rank=1), tmp_path):
+        raise RuntimeError("Connection reset by peer")
+    assert (first.code, second.code) == (143, 143)
+    first_said, _, second_said = capsys.readouterr().err.partition("goes on.")
+    assert "rank 0 was told to stop (SIGTERM)" in first_said
+    assert "rank 1 stopped with the job, because of rank 0, which was told" in second_said

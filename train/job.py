@@ -20,7 +20,7 @@ from zoo.errors import CheckError, ZooError, as_zoo_error
 FAILURE_NAME = "failure.txt"
 PATIENCE = 1.0  # seconds that Python has to notice a signal
 _asked_to_stop: list[int] = []  # the signals that came
-_heard = threading.Event()  # SIGTERM, by Python
+_heard: list[threading.Event] = []  # set once Python has heard of SIGTERM
 SIGTERM_CODE = 128 + signal.SIGTERM
 TOLD = "was told to stop (SIGTERM), as the launcher does when another process of the job is gone"
 LOST = ("connection", "peer", "timed out")  # in what a collective says when another rank is gone
@@ -126,11 +126,12 @@ def _heard_in_a_collective(error: Callable[[], Stopped]) -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    _heard.clear()
+    heard = threading.Event()
+    _heard.append(heard)
 
     def answer() -> None:
         while number := os.read(reader, 1):
-            if number[0] == signal.SIGTERM and not _heard.wait(PATIENCE):
+            if number[0] == signal.SIGTERM and not heard.wait(PATIENCE):
                 os._exit(_report(error()))
         os.close(reader)
 
@@ -138,6 +139,8 @@ def _heard_in_a_collective(error: Callable[[], Stopped]) -> Iterator[None]:
     try:
         yield
     finally:
+        _heard.remove(heard)
+        heard.set()  # whatever came, it has led out of here
         signal.set_wakeup_fd(before)
         os.close(writer)
 
@@ -148,7 +151,8 @@ def _said(error: BaseException | None) -> str:
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    _heard.set()
+    for heard in _heard:
+        heard.set()
     _asked_to_stop.append(number)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher says it three times
     raise Terminated

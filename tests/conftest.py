@@ -157,6 +157,7 @@ def specs() -> st.SearchStrategy[CLIPSpec]:
     layer_scales = st.none() | numbers
     sides = st.tuples(st.integers(1, 40), st.integers(1, 40))
     colours = st.tuples(numbers, numbers, numbers)
+    spreads = st.tuples(*(st.floats(1e-3, 1.0) for _ in range(3)))
 
     def tower(heads: int, head_width: int, activation: str) -> dict[str, st.SearchStrategy[Any]]:
         return {
@@ -191,7 +192,7 @@ def specs() -> st.SearchStrategy[CLIPSpec]:
             PreprocessSpec,
             size=st.just(image_size),
             mean=colours,
-            std=colours,
+            std=spreads,
             interpolation=st.sampled_from(INTERPOLATIONS),
             resize=st.sampled_from(RESIZES),
             fill=st.integers(0, 255),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,8 @@ T = TypeVar("T")
 C = TypeVar("C", bound=str)
 N = TypeVar("N", int, float)
 MAX_CONFIG_BYTES = 4 << 20  # a configuration is a few KB; this bounds what is parsed
+MAX_FLOAT32 = 3.4e38
+MIN_STD = 1e-30  # the quotients of pixels in [0, 1] are finite in float32
 MAX_LAYERS = 1024  # every layer has rows in a plan, so that their number bounds memory and time
 
 
@@ -115,13 +116,23 @@ class Fields:
         )
 
     def rgb(self, key: str, default: RGB | None = None) -> RGB:
-        """Three finite numbers, one per channel."""
+        """Three numbers that float32 has, one per channel."""
         values = self.take(key, list, None if default is None else list(default))
         if len(values) != 3 or not all(
-            type(value) in (int, float) and math.isfinite(value) for value in values
+            type(value) in (int, float) and abs(value) <= MAX_FLOAT32 for value in values
         ):
             raise ConfigError(f"{key} is {values!r}; three numbers belong there", where=self.where)
         return (float(values[0]), float(values[1]), float(values[2]))
+
+    def std(self, key: str, default: RGB | None = None) -> RGB:
+        """As ``rgb``, of numbers that can be divided by."""
+        red, green, blue = self.rgb(key, default)
+        if min(red, green, blue) < MIN_STD:
+            raise ConfigError(
+                f"{key} is {[red, green, blue]}; three numbers above zero belong there",
+                where=self.where,
+            )
+        return (red, green, blue)
 
     def ignore(self, *keys: str) -> None:
         """Keys that are known and change no number."""

@@ -74,7 +74,7 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
     spec = PreprocessSpec(
         size=image_size,
         mean=fields.rgb("image_mean", OPENAI_MEAN),
-        std=fields.rgb("image_std", OPENAI_STD),
+        std=fields.std("image_std", OPENAI_STD),
         interpolation=RESAMPLE[resample],
         resize=_resize(fields, data, image_size),
         fill=0,

@@ -180,7 +180,7 @@ def _preprocess(fields: Fields) -> PreprocessSpec:
     return PreprocessSpec(
         size=fields.pair("size"),
         mean=fields.rgb("mean"),
-        std=fields.rgb("std"),
+        std=fields.std("std"),
         interpolation=fields.choice("interpolation", INTERPOLATIONS),
         resize=fields.choice("resize_mode", RESIZES),
         fill=fields.number("fill_color", int, 0, 256),

@@ -158,7 +158,7 @@ def _preprocess(fields: Fields, image_size: Pair) -> PreprocessSpec:
     spec = PreprocessSpec(
         size=image_size,
         mean=fields.rgb("mean", OPENAI_MEAN),
-        std=fields.rgb("std", OPENAI_STD),
+        std=fields.std("std", OPENAI_STD),
         interpolation=fields.choice("interpolation", INTERPOLATIONS, "bicubic"),
         resize=fields.choice("resize_mode", RESIZES, "shortest"),
         fill=fields.number("fill_color", int, 0, 256, 0),

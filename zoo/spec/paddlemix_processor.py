@@ -44,7 +44,7 @@ def parse(data: dict[str, Any], where: str, *, image_size: Pair) -> PreprocessSp
     spec = PreprocessSpec(
         size=image_size,
         mean=fields.rgb("image_mean", HALF),
-        std=fields.rgb("image_std", HALF),
+        std=fields.std("image_std", HALF),
         interpolation=fields.choice("interpolation", INTERPOLATIONS, "bilinear"),
         resize=resize,
         fill=0,

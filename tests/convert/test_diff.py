@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -78,6 +79,18 @@ def test_a_cast_and_no_more_is_told(source: Path, tmp_path: Path, dtype: str) ->
         assert all(one.only_cast for one in found.different)
         assert {frozenset(one.dtypes) for one in found.different} == {frozenset({"float32", dtype})}
         assert all(one.largest is not None and one.largest < 0.05 for one in found.different)
+
+
+def test_a_cast_between_types_of_one_size_is_one_from_either_side(
+    source: Path, tmp_path: Path
+) -> None:
+    config = converted(source, tmp_path / "native", "keep") / "config.json"
+    wide = np.array([1e30, 1e-30, 1.0], ml_dtypes.bfloat16)  # too large, and too small
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float16)
+    a = native(tmp_path / "a", config, one=wide)
+    b = native(tmp_path / "b", config, one=narrow)
+    assert [compared(*pair).different[0].only_cast for pair in ((a, b), (b, a))] == [True, True]
 
 
 def test_more_than_a_cast_is_told(source: Path, small: Small, tmp_path: Path) -> None:

@@ -91,8 +91,9 @@ def _compare(a: Tensor, b: Tensor) -> TensorDiff | None:
     if a.shape == b.shape:
         if a.dtype == b.dtype and _same_bytes(a, b, a.dtype):
             return None
-        narrow = min(a.dtype, b.dtype, key=lambda name: DTYPES[name].itemsize)
-        only_cast = a.dtype != b.dtype and _same_bytes(a, b, narrow)
+        only_cast = a.dtype != b.dtype and any(
+            _same_bytes(a, b, dtype) for dtype in (a.dtype, b.dtype)
+        )
         largest = _largest(a, b)
     return TensorDiff(
         name=a.name,

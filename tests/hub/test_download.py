@@ -156,6 +156,17 @@ def test_a_pinned_commit_of_which_another_format_is_here_is_asked_for(
     assert client.fetch(name, revision=commit)["result"]["family"] == "open_clip"
 
 
+def test_a_pinned_commit_whose_preprocessing_is_not_here_is_asked_for(
+    hub: Any, client: Any, name: str
+) -> None:
+    """transformers' AutoModel brings configuration and weights, and no preprocessing."""
+    hf = {"config.json": b"{}", "preprocessor_config.json": b"{}", "model.safetensors": OTHER}
+    commit = hub.repo(name, hf).main
+    first = client.fetch(name, revision=commit, family="hf")["result"]
+    (Path(first["folder"]) / "preprocessor_config.json").unlink()
+    assert client.fetch(name, revision=commit, family="hf")["result"] == first
+
+
 def test_offline_with_everything_here_asks_for_nothing(
     hub: Any, client: Any, offline: Any, name: str
 ) -> None:

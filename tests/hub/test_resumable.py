@@ -94,6 +94,20 @@ def test_a_file_that_has_changed_is_begun_anew(server: Server, path: Path) -> No
     assert "the file has changed; beginning anew" in said
 
 
+@pytest.mark.parametrize("length", ["many", "-1", "\u00b2"])
+def test_a_length_that_is_none_counts_as_unsaid(server: Server, path: Path, length: str) -> None:
+    def answered(handler: Handler) -> bool:
+        handler.send_response(200)
+        handler.send_header("Content-Length", length)
+        handler.end_headers()
+        handler.wfile.write(DATA)
+        handler.close_connection = True
+        return True
+
+    server.fault = answered
+    assert brought(server, path)[0] == DATA
+
+
 def test_a_server_without_ranges_sends_it_all_again(server: Server, path: Path) -> None:
     interrupted(server, path)
     server.ranges = False

@@ -67,6 +67,13 @@ def choose(names: Collection[str], family: str | None) -> Choice:
     )
 
 
+def has_beside(names: Collection[str], family: str | None) -> bool:
+    """Whether these are all that a family may have beside its configuration; where another program
+    brought none of it, only the hub knows whether there is any."""
+    beside = BESIDE.get(family or "", ())
+    return not beside or any(name in names for name in beside)
+
+
 def shard_names(index: Path) -> list[str]:
     """The files that an index says the tensors are in.
 

@@ -147,7 +147,7 @@ def _asked_to_wait(response: Any) -> int:
     if response.status_code == 429 and limit and limit.remaining == 0:
         return limit.reset_in_seconds
     said = response.headers.get("Retry-After", "") if response.status_code in TRANSIENT else ""
-    return int(said) if said.isdigit() else 0
+    return int(said) if said.isdecimal() else 0
 
 
 class _Through(logging.Handler):

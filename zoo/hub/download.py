@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zoo.convert.provenance import FileRecord
 from zoo.errors import OfflineError
-from zoo.hub.choose import FIRST, Choice, Missing, choose, shard_names
+from zoo.hub.choose import FIRST, Choice, Missing, choose, has_beside, shard_names
 from zoo.hub.client import guarded, list_repository, offline_switch
 from zoo.hub.errors import hub_errors, no_checkpoint
 from zoo.hub.listing import Listing, is_commit
@@ -62,8 +62,10 @@ def fetch(
     if is_commit(wanted.revision):
         # A commit never changes: where all that would be taken is here, nothing is to be asked.
         sure = replace(wanted, family=family or FIRST)
+        here = cache.listing(wanted.revision)
         with suppress(Missing):
-            return _gather(sure, cache, cache.listing(wanted.revision), talk)
+            if has_beside(here.files, sure.family):
+                return _gather(sure, cache, here, talk)
     with hub_errors(repo), guarded(talk):
         return _from_hub(wanted, cache, talk)
 

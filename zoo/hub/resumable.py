@@ -220,7 +220,8 @@ _OPENER = build_opener(_Redirects)
 
 
 def _content(answer: HTTPResponse, address: str) -> Content:
-    size = int(answer.headers.get("Content-Length") or 0)
+    said = answer.headers.get("Content-Length", "")
+    size = int(said) if said.isdecimal() else 0
     return Content(address=address, size=size, name=_name(answer.headers))
 
 

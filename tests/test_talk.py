@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.talk import shown_size
+from zoo.talk import Within, shown_size
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,14 @@ from zoo.talk import shown_size
 )
 def test_sizes_have_the_unit_that_fits(nbytes: int, text: str) -> None:
     assert shown_size(nbytes) == text
+
+
+def test_a_part_s_progress_is_a_note_of_the_whole_s() -> None:
+    said, notes = list[str](), list[str]()
+    talk = Within(said.append, notes.append)
+    talk.say("a word")
+    with talk.progress("writing", 8) as advance:
+        advance(2)
+        advance(4, "image")
+    assert said == ["a word"]
+    assert notes == ["writing", "writing 25 %", "writing 75 %, image"]

@@ -173,7 +173,7 @@ def _evaluate(
             advance(now - done, note)
             done = now
 
-        rows = predict(request, images, report, rank=rank, world=world, gather=gather)
+        rows = predict(request, images, report, say=talk.say, rank=rank, world=world, gather=gather)
     manifest = registry().names.get(subject.record.id)
     outcome = check_zero_shot(
         rows,

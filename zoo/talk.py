@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 
@@ -43,3 +44,31 @@ class Silence:
         self, label: str, total: int, *, unit: str = ""
     ) -> AbstractContextManager[Advance]:
         return nullcontext(lambda amount, note="": None)
+
+
+class Within:
+    """A Talk for a part of some work: its progress is told in notes on that of the whole.
+
+    Args:
+        say: hears what is said.
+        note: hears how far the part is.
+    """
+
+    def __init__(self, say: Callable[[str], object], note: Callable[[str], object]) -> None:
+        self._say, self._note = say, note
+
+    def say(self, text: str) -> None:
+        self._say(text)
+
+    @contextmanager
+    def progress(self, label: str, total: int, *, unit: str = "") -> Iterator[Advance]:
+        done = 0
+
+        def advance(amount: int, /, note: str = "") -> None:
+            nonlocal done
+            done += amount
+            share = f"{label} {100 * done // max(total, 1)} %"
+            self._note(f"{share}, {note}" if note else share)
+
+        self._note(label)
+        yield advance

@@ -44,6 +44,7 @@ def programs_for(folder: Path, talk: Talk) -> Path:
     out = cache.home() / cache.PROGRAMS / record.id / digest[:12]
     with locked(out, talk.say):
         if not holds_programs(out):
+            talk.say(f"{record.id}: writing programs of Paddle Inference; later runs find them")
             with new_folder(out, replace=True) as partial:
                 write_programs(folder, partial, talk)
     return out

@@ -7,6 +7,7 @@ so are stdout and stderr.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from zoo.deploy.request import EmbedRequest
 from zoo.imagesets.collection import open_collection
 from zoo.verify.encode import encode
 from zoo.verify.predict import environment
-from zoo.verify.process import answer, tell
+from zoo.verify.process import answer, say, tell
 from zoo.verify.request import EncodeRequest
 
 
@@ -33,7 +34,7 @@ def embed(request: EmbedRequest) -> dict[str, Any]:
         workers=request.workers,
         precision=request.precision,
     )
-    encode(asked, open_collection(*paths), lambda done, of, note: tell("embed", done, of, note))
+    encode(asked, open_collection(*paths), partial(tell, "embed"), say)
     return environment()
 
 

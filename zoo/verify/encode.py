@@ -31,9 +31,10 @@ from zoo.imagesets.imageset import Picture
 from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.spec import PreprocessSpec, native
+from zoo.talk import Within
 from zoo.verify.journal import Journal
-from zoo.verify.predict import Report, computed_by, environment, report
-from zoo.verify.process import answer
+from zoo.verify.predict import Report, Say, computed_by, environment, report
+from zoo.verify.process import answer, say
 from zoo.verify.request import EncodeRequest
 from zoo.verify.retrieval import TEXTS, Features
 from zoo.verify.stored import stored
@@ -43,14 +44,25 @@ def main(arguments: list[str]) -> int:
     def work(request: EncodeRequest) -> dict[str, Any]:
         pairs = open_data(request.data)
         assert isinstance(pairs, CaptionSet)
-        encode(request, pairs, report)
+        encode(request, pairs, report, say)
         return environment()
 
     return answer(arguments, EncodeRequest, work)
 
 
-def encode(request: EncodeRequest, pairs: CaptionSet | Collection, report: Report) -> None:
+def encode(
+    request: EncodeRequest,
+    pairs: CaptionSet | Collection,
+    report: Report,
+    say: Say = lambda text: None,
+) -> None:
     """Encodes pictures and captions; goes on where an earlier run of the same was killed.
+
+    Args:
+        request: what is asked.
+        pairs: its data, opened.
+        report: progress.
+        say: hears what there is to say beside it.
 
     Raises:
         ConfigError: the model lacks a tower, or nothing says how its pictures are prepared.
@@ -64,9 +76,10 @@ def encode(request: EncodeRequest, pairs: CaptionSet | Collection, report: Repor
         raise ConfigError("pictures need an image tower and its preprocessing", where=folder)
     if pairs.captions and spec.text is None:
         raise ConfigError("texts need a text tower", where=folder)
-    encoder = open_encoder(folder, request.precision)
-    journal = Journal(out, pairs, request.batch_size, Features)
     captions, of = len(pairs.captions), len(pairs.captions) + len(pairs.pictures)
+    talk = Within(say, lambda note: report(0, of, note))
+    encoder = open_encoder(folder, request.precision, talk)
+    journal = Journal(out, pairs, request.batch_size, Features)
     texts = encode_captions(encoder, request, pairs, lambda done, _: report(done, of, "captions"))
     todo = journal.batches()
     done = captions + len(journal.kept)

@@ -31,20 +31,22 @@ from zoo.imagesets.recognise import open_imageset
 from zoo.inputs.tokenizer import Tokenizer
 from zoo.runtime import import_paddle, prepare
 from zoo.spec import native
+from zoo.talk import Within
 from zoo.verify.environment import describe
 from zoo.verify.journal import Journal, Pictured
-from zoo.verify.process import answer, tell
+from zoo.verify.process import answer, say, tell
 from zoo.verify.request import EncodeRequest, EvaluateRequest
 from zoo.verify.stored import stored
 from zoo.verify.zeroshot import SCALE, Row, best_classes
 
 Report = Callable[[int, int, str], None]  # pictures done, of how many, and what to say of it
+Say = Callable[[str], object]
 Gather = Callable[[list[Row]], list[Row]]  # one process's rows -> everybody's
 
 
 def main(arguments: list[str]) -> int:
     def work(request: EvaluateRequest) -> dict[str, Any]:
-        predict(request, open_imageset(request.data), report)
+        predict(request, open_imageset(request.data), report, say=say)
         return environment()
 
     return answer(arguments, EvaluateRequest, work)
@@ -69,6 +71,7 @@ def predict(
     images: ImageSet,
     report: Report,
     *,
+    say: Say = lambda text: None,
     rank: int = 0,
     world: int = 1,
     gather: Gather = lambda rows: rows,
@@ -79,6 +82,7 @@ def predict(
         request: what is asked.
         images: ``request.data``, opened.
         report: progress.
+        say: hears what there is to say beside it.
         rank: which of ``world`` processes this is; each takes every world-th batch.
         world: how many there are.
         gather: collects the rows of all of them.
@@ -97,7 +101,8 @@ def predict(
     spec = native.read(folder / native.CONFIG_NAME)
     if spec.vision is None or spec.text is None or spec.preprocess is None:
         raise ConfigError("zero-shot needs both towers and the preprocessing", where=folder)
-    encoder = open_encoder(folder, request.precision)
+    talk = Within(say, lambda note: report(0, total, note))
+    encoder = open_encoder(folder, request.precision, talk)
     journal = Journal(Path(request.out), images, request.batch_size, Row)
     gather([])  # nobody writes before everybody has read
     classifier = build_classifier(

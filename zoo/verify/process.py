@@ -1,8 +1,9 @@
 """One framework, one process: started with a request, watched by its progress lines.
 
 A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, with a ``note``
-where there is more to say, and ``{"environment": {...}}`` at its end. A failure that the user can
-act on is one line on stderr, ``zoo: NAME: what``, and its exit code.
+where there is more to say, ``{"say": ...}`` for a word that stays, and ``{"environment": {...}}``
+at its end. A failure that the user can act on is one line on stderr, ``zoo: NAME: what``, and its
+exit code.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
                 for line in child.stdout:
                     message = _message(line)
                     environment = message.get("environment", environment)
+                    if "say" in message:
+                        talk.say(message["say"])
                     if message.get("of"):
                         percent = 100 * message["done"] // message["of"]
                         advance(max(0, percent - shown), message.get("note", ""))
@@ -133,6 +136,11 @@ def answer(
 def tell(stage: str, done: int, of: int, note: str = "") -> None:
     """The child's side: a progress line."""
     print(json.dumps({"stage": stage, "done": done, "of": of, "note": note}), flush=True)
+
+
+def say(text: str) -> None:
+    """The child's side: a word for people."""
+    print(json.dumps({"say": text}), flush=True)
 
 
 def _end_with_parent() -> None:

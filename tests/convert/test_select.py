@@ -37,6 +37,28 @@ def test_files_are_preferred_in_this_order(tmp_path: Path, first: int) -> None:
     assert find_weights(tmp_path, None) == tmp_path / PREFERRED[first]
 
 
+@pytest.mark.parametrize(
+    "stem", ["model{}.safetensors", "pytorch_model{}.bin", "open_clip_model{}.safetensors"]
+)
+@pytest.mark.parametrize("family", [None, "hf"])
+def test_shards_without_their_index_are_told(tmp_path: Path, stem: str, family: str | None) -> None:
+    for number in (1, 2):
+        (tmp_path / stem.format(f"-{number:05}-of-00002")).touch()
+    with pytest.raises(NotFoundError, match=stem.format("") + r"\.index\.json"):
+        find_weights(tmp_path, family)
+
+
+def test_the_names_of_the_family_asked_for_are_told(tmp_path: Path) -> None:
+    for name in ("a.safetensors", "b.safetensors"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=r"several weight files: a\.safetensors, b") as caught:
+        find_weights(tmp_path, "hf")
+    assert caught.value.remedy == (
+        "Name one of them instead of the folder; hf's is called model.safetensors or "
+        "pytorch_model.bin."
+    )
+
+
 @pytest.mark.parametrize("name", ["epoch_1.pt", "a.bin", "b.safetensors", "c.pth"])
 def test_a_single_file_of_another_name_is_taken(tmp_path: Path, name: str) -> None:
     for other in (name, "README.md", "open_clip_config.json"):

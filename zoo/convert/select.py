@@ -28,6 +28,7 @@ WEIGHTS = {
 }
 INDEX = ".index.json"  # behind a weight file's name: the index of its shards
 PART = re.compile(r"model_state\.tp(\d\d)\.pdparams")  # of a tensor-parallel run
+SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of one of several files
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".pdparams")
 ACCEPTED = (
     "zoo reads CLIP checkpoints of open_clip and Hugging Face transformers (.safetensors, .bin, "
@@ -93,7 +94,11 @@ def open_source(path: Path, *, family: str | None = None, spec: CLIPSpec | None 
                 remedy=ACCEPTED,
             )
         if family not in (None, form.family):
-            raise UsageError(f"by its tensors this is {form.name}, not {family}", where=weights)
+            raise UsageError(
+                f"by its tensors this is {form.name}, not {family}",
+                where=weights,
+                remedy=f"Leave --from out, or say --from {form.family}.",
+            )
         stated = _stated(weights, form.family, spec)
         stack.pop_all()  # from here on the caller closes it
     others = (name for name in WEIGHTS if name != form.family and _named(weights.parent, name))
@@ -140,7 +145,7 @@ def find_weights(folder: Path, family: str | None) -> Path:
     """The weight file of a folder, or its index.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is none, or the index of shards is missing.
         UsageError: there are several of names that say nothing.
     """
     if is_converted(folder):
@@ -152,13 +157,23 @@ def find_weights(folder: Path, family: str | None) -> Path:
     others = sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file())
     if len(others) == 1:
         return others[0]
-    if others:
-        raise UsageError(
-            f"several weight files: {', '.join(p.name for p in others)}",
+    if not others:
+        raise NotFoundError("no weights are here", where=folder, remedy=ACCEPTED)
+    whole = {re.sub(SHARD, "", path.name) for path in others}
+    if len(whole) == 1:
+        raise NotFoundError(
+            f"these are shards, and the index that puts them together is not here: {whole.pop()}"
+            f"{INDEX}",
             where=folder,
-            remedy="Name one of them instead of the folder.",
+            remedy="Bring it from where the shards come from.",
         )
-    raise NotFoundError("no weights are here", where=folder, remedy=ACCEPTED)
+    names = ", ".join(path.name for path in others)
+    known = "" if family is None else f"; {family}'s is called {' or '.join(WEIGHTS[family])}"
+    raise UsageError(
+        f"several weight files: {names}",
+        where=folder,
+        remedy=f"Name one of them instead of the folder{known}.",
+    )
 
 
 def _named(folder: Path, family: str) -> Path | None:

@@ -196,6 +196,7 @@ def test_the_keys_decide_and_not_the_file_s_name(
     asked = run_zoo("convert", source, "--from", "open_clip", "--out", tmp_path / "other")
     assert asked.code == 2
     assert "by its tensors this is hf, not open_clip" in asked.stderr
+    assert "Leave --from out, or say --from hf." in asked.stderr
 
 
 def test_without_a_preprocessor_file_the_manifest_or_arch_says_it(

@@ -107,6 +107,15 @@ def test_of_several_conversions_the_one_that_kept_its_type_is_taken(
     assert converted_folder("somebody/clip", silence) == kept
 
 
+def test_of_several_casts_the_widest_is_taken(hub: Hub, silence: Talk) -> None:
+    source = find_source("somebody/clip")
+    made = {
+        dtype: convert_source(source, None, Options(command=("zoo",), dtype=dtype), silence)
+        for dtype in ("bfloat16", "float32", "float16")
+    }
+    assert converted_folder("somebody/clip", silence) == made["float32"]
+
+
 def test_what_is_not_there_is_not_found(tmp_path: Path, silence: Talk) -> None:
     with pytest.raises(NotFoundError):
         converted_folder(str(tmp_path / "nothing"), silence)

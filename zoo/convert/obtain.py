@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo import cache
 from zoo.convert import provenance
+from zoo.convert.chunks import DTYPES
 from zoo.convert.run import Options, convert
 from zoo.convert.select import is_converted
 from zoo.convert.source import Source, find_source
@@ -84,10 +85,13 @@ def converted_folder(text: str, talk: Talk) -> Path:
     if source.path is None:
         folders = cache.converted(source.id)
         if folders:
-            return min(folders, key=_is_cast)
+            return min(folders, key=_loss)
     return convert_source(source, None, Options(command=("zoo", "convert", text)), talk)
 
 
-def _is_cast(folder: Path) -> bool:
-    """A conversion that kept the source's type comes before one that did not."""
-    return provenance.read(folder).dtype != "keep"
+def _loss(folder: Path) -> tuple[bool, int]:
+    """A conversion that kept the source's type comes before one that did not; of these, the one of
+    the widest type, since the source's own may have been asked for by name."""
+    record = provenance.read(folder)
+    widths = (DTYPES[tensor.dtype].itemsize for tensor in record.tensors.values())
+    return record.dtype != "keep", -min(widths, default=0)

@@ -87,9 +87,10 @@ class Deployed:
 
     @property
     def path(self) -> dict[str, str]:
-        image = "bfloat16" if self._bfloat16 else "float32"
-        engine = f"Paddle Inference {self._record.paddle}"
-        return {"image": f"{engine}, oneDNN, {image}", "text": f"{engine}, float32"}
+        return {
+            "image": self._told(self._image_program, "bfloat16" if self._bfloat16 else "float32"),
+            "text": self._told(self._record.text, "float32"),
+        }
 
     def encode_image(self, pixels: NDArray[Any]) -> Features:
         """Filled up to a power of two: oneDNN keeps a copy of the weights for each batch size."""
@@ -106,11 +107,22 @@ class Deployed:
         end = int(tokens.argmax(axis=1).max())
         return _unit(self._text(tokens[:, : end + 1]))
 
+    def _told(self, program: programs.Program | None, precision: str) -> str:
+        onednn = "oneDNN"
+        if program is not None and program.products == "paddle":
+            onednn += " but for products"
+        return f"Paddle Inference {self._record.paddle}, {onednn}, {precision}"
+
+    @property
+    def _image_program(self) -> programs.Program | None:
+        rounded = self._record.image_bfloat16 if self._bfloat16 else None
+        return rounded or self._record.image
+
     @cached_property
     def _image(self) -> Predictor:
-        if self._record.image is None:
+        if self._image_program is None:
             raise ConfigError("this model has no image tower", where=self.programs)
-        return Predictor(self.programs, self._record.image, bfloat16=self._bfloat16)
+        return Predictor(self.programs, self._image_program, bfloat16=self._bfloat16)
 
     @cached_property
     def _text(self) -> Predictor:

@@ -17,9 +17,9 @@ Array = NDArray[Any]
 class Predictor:
     """One tower, ready to run.
 
-    It holds its own copy of the weights, and with oneDNN a second one, laid out as its products
-    want them. (Config.enable_memory_optim would save activations; with it these programs fail in
-    Paddle 3.3.1.)
+    It holds its own copy of the weights, and where the products are oneDNN's another one for each
+    size of a batch, laid out as they want them. (Config.enable_memory_optim would save activations;
+    with it these programs fail in Paddle 3.3.1.)
 
     Args:
         folder: of programs.
@@ -35,9 +35,6 @@ class Predictor:
         config.disable_gpu()
         config.disable_glog_info()
         config.set_cpu_math_library_num_threads(prepare().threads)
-        self.onednn = program.onednn or bfloat16
-        if not self.onednn:
-            config.disable_onednn()
         if bfloat16:
             config.enable_onednn_bfloat16()
         self._predictor = inference.create_predictor(config)

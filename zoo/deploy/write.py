@@ -6,15 +6,16 @@ The request is ``zoo.deploy.request.WriteRequest``; ``out`` gets ``image.*``, ``
 
 from __future__ import annotations
 
+import filecmp
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.deploy.folder import RECORD_NAME, Program, declare, encode
+from zoo.deploy.folder import RECORD_NAME, WEIGHTS, Program, declare, encode
 from zoo.deploy.request import WriteRequest
-from zoo.errors import as_zoo_error
+from zoo.errors import CheckError, as_zoo_error
 from zoo.runtime import import_paddle
 from zoo.verify.process import answer, tell
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.models.block import Transformer
     from zoo.models.clip import CLIP
     from zoo.models.text import TextTower
+    from zoo.models.vit import VisionTower
 
 
 def write(request: WriteRequest) -> dict[str, Any]:
@@ -37,17 +39,21 @@ def write(request: WriteRequest) -> dict[str, Any]:
     spec = model.spec
     scale = model.logit_scale.item() if spec.vision and spec.text else None
     record = declare(spec, paddle=paddle.__version__, logit_scale=scale)
-    towers = {
-        "image": (record.image, lambda: model.visual),
-        "text": (record.text, lambda: _text_tower(model)),
-    }
     for transformer in _transformers(model):
         _fold_quick_gelu(transformer)
+    # Through oneDNN first: the others' linear layers are exchanged for good.
+    towers = (
+        (record.image_bfloat16, lambda: model.visual),
+        (record.image, lambda: model.visual),
+        (record.text, lambda: _text_tower(model)),
+    )
     try:
-        for done, (name, (program, tower)) in enumerate(towers.items(), start=1):
+        for done, (program, tower) in enumerate(towers, start=1):
             if program is not None:
-                _save(tower(), out / name, program)
-            tell("write", done, len(towers), name)
+                _save(tower(), out, program)
+                tell("write", done, len(towers), program.input)
+        if record.image_bfloat16 is not None:
+            _share_weights(out, record.image_bfloat16)
         (out / RECORD_NAME).write_bytes(encode(record))
     except OSError as error:
         raise as_zoo_error(error, out) from error
@@ -86,11 +92,25 @@ def _fold_quick_gelu(transformer: Transformer) -> None:
             mlp.activation = F.swish
 
 
-def _save(tower: Any, path: Path, program: Program) -> None:
+def _save(tower: VisionTower | TextTower, out: Path, program: Program) -> None:
     import paddle
 
+    from zoo.models.products import keep_products
+
+    if program.products == "paddle":
+        keep_products(tower.transformer)
     taken = paddle.static.InputSpec(list(program.shape), program.dtype, program.input)
-    paddle.jit.save(tower, str(path), input_spec=[taken])
+    paddle.jit.save(tower, str(out / Path(program.program).stem), input_spec=[taken])
+
+
+def _share_weights(out: Path, program: Program) -> None:
+    """Removes the weights that a second program of a tower was written with: it takes the first
+    one's, which are the same.
+    """
+    spare, kept = (out / program.program).with_suffix(WEIGHTS), out / program.weights
+    if not filecmp.cmp(spare, kept, shallow=False):
+        raise CheckError(f"{spare.name} and {kept.name} should be equal, and are not", where=out)
+    spare.unlink()
 
 
 def _text_tower(model: CLIP) -> TextTower:

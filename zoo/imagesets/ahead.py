@@ -28,6 +28,8 @@ from zoo.spec import PreprocessSpec
 
 Batch = Sequence[Picture]
 AHEAD = 2  # batches that wait for each process
+# Niceness: whoever takes a core from one thread of a matrix product makes the others wait for it.
+BEHIND = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,7 @@ def prepared(batches: Iterable[Batch], spec: PreprocessSpec, *, workers: int) ->
 
 def _watch_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+    os.nice(BEHIND)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

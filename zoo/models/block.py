@@ -53,7 +53,7 @@ class Attention(nn.Layer):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is the causal one: it is added to the scores."""
-        q, k, v = (self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = self.project(x)
         if not paddle.in_dynamic_mode():
             mixed = self._mix_in_program(q, k, v, mask)
         elif has_fused_kernel(q):
@@ -62,6 +62,10 @@ class Attention(nn.Layer):
         else:
             mixed = self._mix(q, k, v, mask)
         return self.out_proj(mixed)
+
+    def project(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values: [B, L, W] -> [B, L, H, D] thrice"""
+        return tuple(self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L, H, D] thrice -> [B, L, W]

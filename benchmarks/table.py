@@ -207,7 +207,7 @@ def show(section: Section, console: Console) -> None:
     for case in section.cases:
         table = Table(box=None, pad_edge=False)
         console.print(f"[bold]{case.title}[/]")
-        table.add_column("who", no_wrap=True)
+        table.add_column("who")  # what gives way where it is narrow
         for title in (case.unit, "times as fast", "of limit", "error"):
             table.add_column(title, justify="right", no_wrap=True)
         for _, name, middle, _, times, used, error in rows(case):

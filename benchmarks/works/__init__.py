@@ -24,6 +24,8 @@ NAMES = (
     "data",
     "processes",
     "steps",
+    "tried",
+    "parts",
 )
 
 

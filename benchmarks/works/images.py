@@ -8,12 +8,10 @@ of. Errors are relative RMS against open_clip in float64."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 
 from benchmarks.bench import Bench, Exact
 from benchmarks.cost import image_gflop
+from benchmarks.inputs import pictures
 from benchmarks.peers import (
     COMPILED,
     DEPLOYED,
@@ -41,19 +39,11 @@ BEHIND = 0.95  # of the better of ONNX Runtime and OpenVINO
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     spec = bench.checkpoints.spec(model)
-    assert spec.vision is not None
-    size = spec.vision.image_size
-    draw = np.random.default_rng(0)
-
-    def pictures(count: int, name: str) -> Path:
-        path = bench.folder / f"{name}-{model}.npy"
-        np.save(path, draw.standard_normal((count, 3, *size), dtype=np.float32))
-        return path
-
-    exact = Exact(bench, model, "images", pictures(CHECKED, "checked"), axis=1)
+    checked = pictures(bench.folder / f"checked-{model}.npy", spec, CHECKED)
+    exact = Exact(bench, model, "images", checked, axis=1)
     contestants = feature_contestants(bench, model, "image")
     for batch in BATCHES.get(model, (BATCH,)):
-        given = pictures(batch, f"batch-{batch}")
+        given = pictures(bench.folder / f"batch-{batch}-{model}.npy", spec, batch)
         judged = batch == JUDGED.get(model, BATCH)
         racing = {name: one for name, one in contestants.items() if judged or name != COMPILED}
         case = bench.race(

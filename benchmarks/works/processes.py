@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from benchmarks.bench import Bench
 from benchmarks.contestant import Process
+from benchmarks.inputs import pictures
 from benchmarks.peers import DEPLOYED, REFERENCE
 from benchmarks.results import Case
 from benchmarks.turns import Turn
@@ -23,11 +22,7 @@ SECONDS = 3.0  # that each is kept busy, so that both are at work nearly all the
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     made = bench.checkpoints
-    spec = made.spec(model)
-    assert spec.vision is not None
-    given = bench.folder / "pixels-processes.npy"
-    shape = (BATCH, 3, *spec.vision.image_size)
-    np.save(given, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+    given = pictures(bench.folder / f"pixels-{model}.npy", made.spec(model), BATCH)
     processor = read_processor()
     half = str(max(1, (processor.cores if processor else 2) // 2))
 

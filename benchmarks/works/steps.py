@@ -8,19 +8,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.bench import Bench
 from benchmarks.checkpoints import save_json
+from benchmarks.inputs import CONTEXT, pictures, texts
 from benchmarks.results import Case
 from benchmarks.turns import Turn, command
 from zoo.imagesets.imagenet import class_names, templates
-from zoo.inputs import bpe
 
 TITLE = "Steps"
 MODELS = ("ViT-B-32",)
 WITH, WITHOUT = "zoo", "without"
-BATCH, TEXTS, LENGTH, CONTEXT = 16, 64, 16, 77
+BATCH, TEXTS, LENGTH = 16, 64, 16
 ROUNDS = 3
 
 # Variables as they are where zoo sets none.
@@ -64,16 +62,8 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
 
 
 def _eager(bench: Bench, model: str) -> Iterator[Case]:
-    spec = bench.checkpoints.spec(model)
-    assert spec.vision is not None
-    draw = np.random.default_rng(0)
-    pixels, tokens = bench.folder / "pixels.npy", bench.folder / "tokens.npy"
-    shape = (BATCH, 3, *spec.vision.image_size)
-    np.save(pixels, draw.standard_normal(shape, dtype=np.float32))
-    ids = np.zeros((TEXTS, CONTEXT), np.int64)
-    ids[:, :LENGTH] = draw.integers(1, bpe.START, (TEXTS, LENGTH))
-    ids[:, 0], ids[:, LENGTH - 1] = bpe.START, bpe.END
-    np.save(tokens, ids)
+    pixels = pictures(bench.folder / "pixels.npy", bench.checkpoints.spec(model), BATCH)
+    tokens = texts(bench.folder / "tokens.npy", TEXTS, LENGTH)
     folder = str(bench.checkpoints.native(model))
     zoo = bench.start("zoo_eager", folder=folder)
 

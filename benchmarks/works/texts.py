@@ -5,12 +5,10 @@ PaddleNLP as it is called here. Errors are relative RMS against open_clip in flo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 
 from benchmarks.bench import Bench, Exact
 from benchmarks.cost import text_gflop
+from benchmarks.inputs import texts
 from benchmarks.peers import (
     DEPLOYED,
     EAGER,
@@ -21,23 +19,20 @@ from benchmarks.peers import (
     turns,
 )
 from benchmarks.results import Case, Target
-from zoo.inputs import bpe
 
 TITLE = "Text features"
 MODELS = ("ViT-B-32",)
 BATCH = 64
-CONTEXT = 77
 LENGTHS = (8, 16, 32, 77)
 CHECKED = 16  # the length that errors are measured at
 
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     spec = bench.checkpoints.spec(model)
-    draw = np.random.default_rng(0)
-    texts = {n: _texts(bench.folder / f"tokens-{n}.npy", n, draw) for n in LENGTHS}
-    exact = Exact(bench, model, "texts", texts[CHECKED], axis=1)
+    files = {n: texts(bench.folder / f"tokens-{n}.npy", BATCH, n) for n in LENGTHS}
+    exact = Exact(bench, model, "texts", files[CHECKED], axis=1)
     contestants = feature_contestants(bench, model, "text")
-    for length, given in texts.items():
+    for length, given in files.items():
         case = bench.race(
             f"{model}, length {length}",
             "texts/s",
@@ -58,11 +53,3 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         if length == CHECKED:
             exact.judge(case, contestants)
         yield case
-
-
-def _texts(path: Path, length: int, draw: np.random.Generator) -> Path:
-    tokens = np.zeros((BATCH, CONTEXT), np.int64)
-    tokens[:, :length] = draw.integers(1, bpe.START, (BATCH, length))
-    tokens[:, 0], tokens[:, length - 1] = bpe.START, bpe.END
-    np.save(path, tokens)
-    return path

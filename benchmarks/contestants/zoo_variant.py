@@ -75,7 +75,8 @@ def _deployed(folder: Path, change: Change, place: Path, products: Products | No
         image, text = (replace(p, products=products) for p in (record.image, record.text))
         return replace(record, image=image, image_bfloat16=None, text=text)
 
-    loading.load_checkpoint, write.declare = changed, chosen
+    loading.load_checkpoint = changed
+    vars(write)["declare"] = chosen
     place.mkdir()
     write.write(WriteRequest(folder=str(folder), out=str(place)))
     shutil.copyfile(folder / CONFIG_NAME, place / CONFIG_NAME)

@@ -65,7 +65,10 @@ def signalled(argv: list[str], folder: Path, begun: str, sent: signal.Signals) -
         _, said = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
-    assert not any(lives(worker) for worker in workers)
+    until = time.monotonic() + 10  # a worker goes once it sees that its parent is gone
+    while any(lives(worker) for worker in workers):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     return process.returncode, said
 
 

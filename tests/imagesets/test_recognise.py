@@ -19,6 +19,7 @@ from tests.imagesets.conftest import (
 )
 from zoo.errors import DatasetError
 from zoo.imagesets import imagenet
+from zoo.imagesets import parquet as layout
 from zoo.imagesets.recognise import open_imageset
 
 
@@ -104,6 +105,23 @@ def test_shards_of_ones_own(samples, tmp_path: Path) -> None:  # type: ignore[no
     (data / "classnames.txt").write_text("a\nb")
     with pytest.raises(DatasetError, match="label 7 is outside the 2 classes"):
         open_imageset(str(data))
+
+
+def test_of_a_large_row_group_only_some_rows_are_held(  # type: ignore[no-untyped-def]
+    tmp_path: Path, monkeypatch
+) -> None:
+    import pyarrow.parquet
+
+    cells = [{"bytes": b"%d" % row, "path": None} for row in range(50)]
+    table = pyarrow.table({"image": cells, "label": [0] * 50})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    for held in (1 << 20, 1):
+        monkeypatch.setattr(layout, "HELD", held)
+        monkeypatch.setattr(layout, "FEW", 8)
+        group = layout.Group(tmp_path / "a.parquet", 0)
+        for row in (0, 1, 7, 8, 30, 3, 49, 48):
+            assert group.picture(row) == b"%d" % row
+            assert len(group._batch) == (50 if held > 1 else 2 if row > 47 else 8)
 
 
 def test_one_parquet_file(samples, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,9 @@ from zoo.imagesets.tree import Tree
 
 SUFFIX = ".parquet"
 LAYOUT = "Hugging Face parquet"
+HELD = 1 << 27  # bytes of a row group that is held whole; the datasets library writes some 10 MB
+BUFFER = 1 << 20  # bytes of a column that are read at a time
+FEW = 32  # rows of a larger one that are held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,7 @@ class Cell:
         Raises:
             DatasetError: the cell holds none, or the file can't be read.
         """
-        data = _images(self.path, self.group)[self.row]
+        data = _group(self.path, self.group).picture(self.row)
         if not data:
             raise DatasetError("a cell without a picture", where=f"{self.path}, row {self.row}")
         return data
@@ -83,23 +87,60 @@ def _labels(path: Path) -> Iterator[list[Any]]:
     if missing := {"image", "label"} - set(file.schema_arrow.names):
         raise DatasetError(f"there is no column {min(missing)!r}", where=path)
     for group in range(file.num_row_groups):
-        yield _column(file, path, group, "label")
+        with _readable(path, group):
+            labels = file.read_row_group(group, columns=["label"]).column("label").to_pylist()
+        yield labels
+
+
+class Group:
+    """The pictures of a row group: the last batch of rows that was read, and those to come.
+
+    A group that is not much is one batch. Of a larger one only some rows are in memory, and going
+    back begins it anew.
+    """
+
+    def __init__(self, path: Path, group: int) -> None:
+        self._path, self._group = path, group
+        self._file = _open(path)
+        metadata = self._file.metadata.row_group(group)
+        small = metadata.total_byte_size <= HELD
+        self._rows = max(1, metadata.num_rows) if small else FEW
+        self._coming = self._batches()
+        self._start = 0
+        self._batch: list[Any] = []
+
+    def picture(self, row: int) -> bytes | None:
+        """Raises DatasetError where the file can't be read."""
+        if row < self._start:
+            self._coming, self._start, self._batch = self._batches(), 0, []
+        while row >= self._start + len(self._batch):
+            self._start += len(self._batch)
+            self._batch = next(self._coming)
+        cell = self._batch[row - self._start]
+        data: bytes | None = cell.get("bytes") if isinstance(cell, dict) else cell
+        return data
+
+    def _batches(self) -> Iterator[list[Any]]:
+        with _readable(self._path, self._group):
+            found = self._file.iter_batches(self._rows, row_groups=[self._group], columns=["image"])
+            for batch in found:
+                yield batch.column("image").to_pylist()
+        raise DatasetError(f"group {self._group} is cut off", where=self._path)
 
 
 @lru_cache(maxsize=2)  # pictures of a group are asked for in turn
-def _images(path: Path, group: int) -> list[bytes | None]:
-    column = _column(_open(path), path, group, "image")
-    return [cell.get("bytes") if isinstance(cell, dict) else cell for cell in column]
+def _group(path: Path, group: int) -> Group:
+    return Group(path, group)
 
 
-def _column(file: Any, path: Path, group: int, name: str) -> list[Any]:
+@contextmanager
+def _readable(path: Path, group: int) -> Iterator[None]:
     import pyarrow
 
     try:
-        cells: list[Any] = file.read_row_group(group, columns=[name]).column(name).to_pylist()
+        yield
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DatasetError(f"group {group} can't be read: {error}", where=path) from None
-    return cells
 
 
 def _label_names(path: Path) -> list[str] | None:
@@ -118,6 +159,6 @@ def _open(path: Path) -> Any:
     except ModuleNotFoundError as error:
         raise missing_library("pyarrow", "datasets", "reading parquet") from error
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        return pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER)
     except (pyarrow.ArrowException, OSError) as error:
         raise DatasetError(f"not parquet: {error}", where=path) from None

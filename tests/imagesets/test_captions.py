@@ -73,12 +73,16 @@ def test_what_is_none(tmp_path: Path) -> None:
     good = file.read_text()
     no_caption = {"filename": "val2014/COCO_1.jpg", "split": "test", "sentences": []}
     for text, said in (
-        ("[", "not JSON"),
-        ("[]", "no 'images'"),
+        ("{", "not JSON"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "missing required field `images`"),
         ('{"images": []}', "there is no picture"),
-        ('{"images": 5}', "'images' is no list"),
-        (json.dumps({"images": [no_caption | {"sentences": 5}]}), "'sentences' is no list"),
-        (good.replace("raw", "tokens"), "no 'raw'"),
+        ('{"images": 5}', r"Expected `array`, got `int` - at `\$.images`"),
+        (
+            json.dumps({"images": [no_caption | {"sentences": 5}]}),
+            r"got `int` - at `\$.images\[0\].sentences`",
+        ),
+        (good.replace("raw", "tokens"), "missing required field `raw`"),
         (good.replace("COCO_3", "COCO_9"), "a picture is not there: 'val2014/COCO_9.jpg'"),
         (good.replace("COCO_3", "../../etc/passwd"), "a picture is not there"),
         (json.dumps({"images": [no_caption]}), "a picture has no caption"),

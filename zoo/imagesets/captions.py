@@ -29,6 +29,23 @@ SPLIT = "test"
 PLACES = ("", "images/", "flickr30k-images/")
 
 
+class Sentence(msgspec.Struct):
+    """Of Karpathy's, what is needed: the words one by one are most of the file."""
+
+    raw: str
+
+
+class Image(msgspec.Struct):
+    split: str
+    filename: str
+    sentences: list[Sentence]
+    filepath: str = ""
+
+
+class Karpathys(msgspec.Struct):
+    images: list[Image]
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaptionSet:
     """``owner[i]`` is the index of the picture that caption i belongs to; labels mean nothing.
@@ -67,8 +84,10 @@ def open_captions(tree: Tree) -> CaptionSet:
         DatasetError: the file is not of its form, or a picture that it names is not there.
     """
     name = next(name for name in (*KARPATHY, *LISTED) if name in tree.files)
-    document = _decoded(tree, name)
-    rows = list(_karpathys(document) if name in KARPATHY else _listed(document))
+    if name in KARPATHY:
+        rows = list(_karpathys(_decoded(tree, name, Karpathys)))
+    else:
+        rows = list(_listed(_decoded(tree, name, Any)))
     pictures, captions, owner = [], [], []
     for place, (path, texts) in enumerate(rows):
         pictures.append(Picture(name=path, label=place, stored=_find(tree, path)))
@@ -83,12 +102,11 @@ def open_captions(tree: Tree) -> CaptionSet:
     )
 
 
-def _karpathys(document: Any) -> Iterator[tuple[str, list[str]]]:
-    for image in _list(document, "images"):
-        if _field(image, "split") == SPLIT:
-            folder = image.get("filepath", "")
-            path = f"{folder}/{_field(image, 'filename')}" if folder else _field(image, "filename")
-            yield str(path), [str(_field(s, "raw")) for s in _list(image, "sentences")]
+def _karpathys(document: Karpathys) -> Iterator[tuple[str, list[str]]]:
+    for image in document.images:
+        if image.split == SPLIT:
+            path = f"{image.filepath}/{image.filename}" if image.filepath else image.filename
+            yield path, [sentence.raw for sentence in image.sentences]
 
 
 def _listed(document: Any) -> Iterator[tuple[str, list[str]]]:
@@ -107,13 +125,6 @@ def _field(row: Any, name: str) -> Any:
     return row[name]
 
 
-def _list(row: Any, name: str) -> list[Any]:
-    found = _field(row, name)
-    if not isinstance(found, list):
-        raise DatasetError(f"an annotation's {name!r} is no list")
-    return found
-
-
 def _find(tree: Tree, path: str) -> Any:
     for place in PLACES:
         if place + path in tree.files:
@@ -121,8 +132,10 @@ def _find(tree: Tree, path: str) -> Any:
     raise DatasetError(f"a picture is not there: {path!r}", where=tree.where)
 
 
-def _decoded(tree: Tree, name: str) -> Any:
+def _decoded(tree: Tree, name: str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(tree.text(name))
+        return msgspec.json.decode(tree.text(name), type=kind)
+    except msgspec.ValidationError as error:
+        raise DatasetError(f"{name}: {error}", where=tree.where) from None
     except (msgspec.MsgspecError, RecursionError) as error:
         raise DatasetError(f"{name} is not JSON: {error}", where=tree.where) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
+from zoo.cli import main
 from zoo.cli.output import Output, printable
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7])[0-9;]*m")
@@ -129,3 +130,24 @@ def test_no_color_counts(tmp_path: Path) -> None:
     shown = in_a_terminal(tmp_path, NO_COLOR="1")
     assert "converting" in shown
     assert not COLOUR.search(shown)
+
+
+def test_a_table_s_lines_end_where_their_text_does(capsys: Capture) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_row("a", "a long cell")
+    table.add_row("b", "c")
+    made().table(table)
+    assert capsys.readouterr().out.split("\n") == ["a  a long cell", "b  c", ""]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cache"], "required: ls|rm\n"),
+        (["convert"], "See: zoo convert --help"),
+        (["sign", "./nothing", "--key", "k"], "there is no such folder (nothing)"),
+    ],
+)
+def test_wrong_usage_is_told_truly(capsys: Capture, words: list[str], said: str) -> None:
+    assert main(words) != 0
+    assert said in capsys.readouterr().err

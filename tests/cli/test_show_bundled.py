@@ -40,7 +40,16 @@ def test_its_evidence_is_shown(run_zoo: Callable[..., Any]) -> None:
     text = run_zoo("show", "tiny-digits").stdout
     assert f"evidence: {folder / 'evidence.json'}" in text
     assert "status        converted" in text
-    assert "3 roundtrip  pass" in text
+    assert "3 roundtrip  pass, different 0" in text
+
+
+@pytest.mark.usefixtures("without_open_clip")
+@pytest.mark.paddle
+def test_figures_are_told_in_short(run_zoo: Callable[..., Any]) -> None:
+    """Tables of figures are for --json."""
+    assert run_zoo("verify", "tiny-digits", "--upto", "parity").code == 0
+    text = run_zoo("show", "tiny-digits").stdout
+    assert "4 parity     pass, layers 10" in text and "{" not in text
 
 
 def test_the_document_has_the_keys_of_every_entry(

@@ -97,7 +97,7 @@ def test_any_other_file_is_found(folder: Path, damage: Any) -> None:
 
 
 def test_a_folder_without_one_was_not_converted(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="not written by zoo convert"):
+    with pytest.raises(NotFoundError, match="not written by zoo"):
         provenance.read(tmp_path)
 
 

@@ -60,7 +60,9 @@ class Conversion:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("ls", "rm"), metavar="ls|rm", help="list, or remove")
-    parser.add_argument("targets", nargs="*", metavar="MODEL|FOLDER", help="what to remove")
+    parser.add_argument(
+        "targets", nargs="*", default=[], metavar="MODEL|FOLDER", help="what to remove"
+    )
     parser.add_argument(
         "--leftovers", action="store_true", help="remove what interrupted runs have left behind"
     )

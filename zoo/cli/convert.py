@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
     out = Output(args)
     if args.all == bool(args.source):
-        raise UsageError("name a SOURCE, or several, or --all")
+        raise UsageError("name a SOURCE, or several, or --all", remedy="See: zoo convert --help")
     sources = [manifest.id for manifest in registry().manifests] if args.all else args.source
     if len(sources) > 1 and (args.out or args.id):
         raise UsageError("--out and --id are for one SOURCE")

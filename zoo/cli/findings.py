@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from zoo.cli.output import Output, printable
+from zoo.verify.outcome import in_short
 from zoo.verify.standing import Finding
 
 if TYPE_CHECKING:
@@ -42,15 +43,10 @@ def _outcome(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "shows", finding.status
     yield "tensors", f"sha256 {finding.evidence.subject.tensors_digest}"
     for rung in finding.evidence.rungs:
-        said = [rung.status, rung.reason, *_pairs(rung.figures)]
+        said = [rung.status, rung.reason, in_short(rung.figures)]
         if on := rung.measured_on:
             said.append(f"on {on.name} ({on.items}{', all of it' if on.whole else ''})")
         yield f"{rung.number} {rung.name}", ", ".join(text for text in said if text)
-
-
-def _pairs(figures: dict[str, Any]) -> Iterator[str]:
-    for name, value in figures.items():
-        yield f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def grid(rows: Iterable[tuple[str, str]]) -> Table:

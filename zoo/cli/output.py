@@ -58,11 +58,16 @@ class Output:
             self.say(text)
 
     def table(self, table: Table, *, stderr: bool = False) -> None:
-        """A rich table, on stdout unless it is only talk."""
+        """A rich table without the blanks that fill its lines, on stdout unless it is only talk."""
         from rich.console import Console
 
-        if not (stderr and self.quiet):
-            Console(stderr=stderr, highlight=False).print(table)
+        if stderr and self.quiet:
+            return
+        console = Console(stderr=stderr, highlight=False)
+        with console.capture() as captured:
+            console.print(table)
+        for line in captured.get().removesuffix("\n").split("\n"):
+            print(line.rstrip(), file=sys.stderr if stderr else sys.stdout)
 
     @contextmanager
     def progress(self, label: str, total: int, *, unit: str = "") -> Iterator[Advance]:

@@ -98,15 +98,19 @@ def read(folder: Path) -> Provenance:
     """Reads a folder's provenance; a single changed byte is found.
 
     Raises:
-        NotFoundError: the folder has none.
+        NotFoundError: the folder has none, or is none.
         DigestError: it is not the one that was written.
     """
     path = folder / PROVENANCE_NAME
     try:
         data = read_record(path)
     except FileNotFoundError:
+        if not folder.exists():
+            raise NotFoundError("there is no such folder", where=folder) from None
         raise NotFoundError(
-            "no provenance.json: this folder was not written by zoo convert", where=folder
+            "no provenance.json: this folder was not written by zoo",
+            where=folder,
+            remedy="`zoo convert` writes one.",
         ) from None
     try:
         provenance = msgspec.json.decode(data, type=Provenance)

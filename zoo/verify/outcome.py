@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from zoo.verify.compare import LayerError
 from zoo.verify.evidence import MeasuredOn
+
+if TYPE_CHECKING:  # it would bring numpy to whoever shows figures
+    from zoo.verify.compare import LayerError
 
 
 @dataclass(frozen=True, kw_only=True)

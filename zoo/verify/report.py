@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from zoo.files import write_atomic
 from zoo.verify.evidence import Rung
@@ -92,14 +93,20 @@ def _section(result: Result) -> str:
 
 def _rung(rung: Rung) -> list[str]:
     on = "" if rung.measured_on is None else f"on {rung.measured_on.name}"
-    told = [escape(text) for text in (rung.reason, in_short(rung.figures), on) if text]
+    reason = escape(rung.reason or "")
+    told = [text for text in (reason, _figures(rung.figures), escape(on)) if text]
     return [
         str(rung.number),
         escape(rung.name),
         _word(rung.status),
         "<br>".join(told),
-        escape(in_short(rung.bounds)),
+        _figures(rung.bounds),
     ]
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    """Figures in short, each on one line: a browser would break 1e-07 at its sign."""
+    return ", ".join(f"<span>{escape(figure)}</span>" for figure in in_short(figures).split(", "))
 
 
 def _word(word: str) -> str:

@@ -194,7 +194,7 @@ CASES = {
         command=VERIFY,
         code=6,
         name="NOTFOUND",
-        says=("no provenance.json", "not written by zoo convert"),
+        says=("no provenance.json", "not written by zoo"),
     ),
     "convert-again": Case(
         input="a converted checkpoint given to `zoo convert`",

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from argparse import Namespace
@@ -56,6 +57,8 @@ if __name__ == "__main__":
     if os.environ.get("PADDLE_TRAINERS_NUM", "1") == "1":
         sys.exit(code)
     # Everything is written; taking Paddle's process groups down may still crash a rank.
+    for reader in multiprocessing.active_children():  # which would wait for this process
+        reader.kill()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

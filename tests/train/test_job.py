@@ -131,6 +131,10 @@ def test_a_rank_that_is_killed_ends_the_job_with_a_word_and_it_goes_on_to_the_bi
         done = run_script(*job, *more, ranks=2)
         assert done.returncode == 0, done.stdout + done.stderr
     assert read_log(output) == read_log(unbroken)
+    left = [
+        process for process in Path("/proc").glob("[0-9]*/cmdline") if _names(process, unbroken)
+    ]
+    assert not left  # of those that read its samples
     first, second = (
         load_file(folder / "checkpoint-30" / "model" / "model.safetensors")
         for folder in (output, unbroken)
@@ -167,6 +171,13 @@ def _wait_for(happens: Callable[[], bool], seconds: float = 120) -> None:
     while not happens():
         assert time.monotonic() < until
         time.sleep(0.2)
+
+
+def _names(cmdline: Path, path: Path) -> bool:
+    try:
+        return str(path).encode() in cmdline.read_bytes()
+    except OSError:  # it is gone
+        return False
 
 
 def _signalled(job: tuple[object, ...], output: Path, logs: Path, sent: signal.Signals) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zoo import errors
-from zoo.errors import AccessError, DiskError, ZooError, as_zoo_error, missing_library
+from zoo.errors import LONGEST, AccessError, DiskError, ZooError, as_zoo_error, missing_library
 
 
 def family(root: type[ZooError] = ZooError) -> list[type[ZooError]]:
@@ -69,3 +69,8 @@ def test_the_system_s_refusals_have_names(number: int, kind: type[ZooError], sai
     assert type(error) is kind
     assert said in error.what
     assert error.where == "x"
+
+
+def test_a_file_s_megabytes_are_not_a_message() -> None:
+    error = ZooError("x" * 4_000_000, where="config.json")
+    assert len(str(error)) < 2 * LONGEST and "... (config.json)" in str(error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo.files import expanded
 from zoo.locks import locked
 
 MODELS = "models"  # converted
@@ -19,7 +20,7 @@ KINDS = (PUBLISHED, CLASSIFIERS, CAPTIONS, ZERO_SHOT, RETRIEVAL, EMBED)  # what 
 
 def home() -> Path:
     """The cache's folder; it need not exist."""
-    return Path(os.environ.get("ZOO_HOME") or "~/.cache/zoo").expanduser()
+    return expanded(os.environ.get("ZOO_HOME") or "~/.cache/zoo")
 
 
 def model_folder(model: str, source_digest: str, dtype: str) -> Path:

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LONGEST = 1000  # characters of what happened: a hostile file's value may be megabytes
+
+
 class ZooError(Exception):
     """Something a user can act on.
 
     Args:
-        what: what happened, one sentence without a full stop.
+        what: what happened, one sentence without a full stop; cut after LONGEST.
         where: the file, tensor, key or address it happened at.
         remedy: what to do about it, as an instruction.
     """
@@ -27,6 +30,8 @@ class ZooError(Exception):
     told = False  # whether the one document of --json has been printed, and says it
 
     def __init__(self, what: str, *, where: object = None, remedy: str | None = None) -> None:
+        if len(what) > LONGEST:
+            what = f"{what[:LONGEST]}..."
         super().__init__(what)
         self.what = what
         self.where = None if where is None else str(where)

@@ -75,7 +75,7 @@ def sha256_file(path: Path, advance: Callable[[int], object] | None = None) -> s
     return digest.hexdigest()
 
 
-def expanded(text: str) -> Path:
+def expanded(text: str | Path) -> Path:
     """The path that a user means, with ``~`` in place.
 
     Raises:

@@ -15,7 +15,7 @@ from zoo.cache import MODELS, PROGRAMS, all_converted, all_programs, home, kept_
 from zoo.cli.output import Output, printable
 from zoo.convert import provenance
 from zoo.errors import LockError, NotFoundError, PathError, UsageError, ZooError, as_zoo_error
-from zoo.files import PARTIAL
+from zoo.files import PARTIAL, expanded
 from zoo.locks import locked
 from zoo.manifest import registry
 from zoo.talk import shown_size
@@ -193,7 +193,7 @@ def _find(target: str) -> list[Path]:
     """The folders that a MODEL or FOLDER names; only what is in the cache is ever found."""
     held = [*all_converted(), *all_programs(), *kept_by_runs()]
     if target.startswith((".", "/", "~")):
-        path = Path(target).expanduser().resolve()
+        path = expanded(target).resolve()
         found = [folder for folder in held if folder.resolve() == path]
         if not found:
             raise PathError("this is nothing that is in the cache", where=path)

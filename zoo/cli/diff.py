@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoo.cli.output import Output, printable
 from zoo.errors import NotFoundError
+from zoo.files import expanded
 
 if TYPE_CHECKING:
     from zoo.convert.diff import TensorDiff
@@ -79,7 +80,7 @@ def _note(row: TensorDiff) -> str:
 
 
 def _path(text: str) -> Path:
-    path = Path(text.removeprefix("local-dir:")).expanduser()
+    path = expanded(text.removeprefix("local-dir:"))
     if not path.exists():
         raise NotFoundError("there is no such file or folder", where=text)
     return path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoo.cli.output import Output
 from zoo.errors import UsageError
+from zoo.files import expanded
 
 if TYPE_CHECKING:
     from zoo.deploy.embeddings import Embedded
@@ -52,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     out = Output(args)
     made = embed(
         _folder(args.model, out),
-        args.images and args.images.expanduser(),
-        args.texts and args.texts.expanduser(),
+        args.images and expanded(args.images),
+        args.texts and expanded(args.texts),
         args.out,
         precision=args.precision,
         force=args.force,
@@ -72,7 +73,7 @@ def _folder(text: str, out: Output) -> Path:
     from zoo.convert.obtain import converted_folder
     from zoo.deploy.folder import holds_programs
 
-    path = Path(text.removeprefix("local-dir:")).expanduser()
+    path = expanded(text.removeprefix("local-dir:"))
     named = text.startswith((".", "/", "~", "local-dir:"))
     return path if named and holds_programs(path) else converted_folder(text, out)
 

@@ -17,7 +17,7 @@ from zoo.convert.provenance import Provenance
 from zoo.convert.readers import Checkpoint
 from zoo.convert.select import Opened
 from zoo.errors import NotFoundError, UsageError
-from zoo.files import sha256_file
+from zoo.files import expanded, sha256_file
 from zoo.imagesets import bundled
 from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet
@@ -78,7 +78,7 @@ def find_material(wish: Wish, record: Provenance | None) -> Material | str:
         root = os.environ.get(DATA)
         if not root:
             return f"{DATA} is not set, and no --data is given; it names the folder of data sets"
-        found = str(Path(root).expanduser() / IMAGENET)
+        found = str(expanded(root) / IMAGENET)
         if not Path(found).exists():
             return f"there is no data set at {found}; put ImageNet's there, or name it with --data"
     images = open_data(found)
@@ -93,10 +93,10 @@ def _named(text: str) -> str:
     if text == bundled.NAME:
         return text
     if not text.startswith((".", "/", "~")) and root:
-        under = Path(root).expanduser() / text
+        under = expanded(root) / text
         if under.exists():
             return str(under)
-    if not (path := Path(text).expanduser()).exists():
+    if not (path := expanded(text)).exists():
         beside = f" and under {DATA}={root}" if root else f"; {DATA} is not set"
         raise NotFoundError(f"there is no such data set here{beside}", where=text)
     return str(path.resolve())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from zoo import data
@@ -10,7 +11,8 @@ from zoo.convert.select import Opened, open_source
 from zoo.convert.source import BUNDLED, find_source
 from zoo.convert.stated import CONFIGS
 from zoo.convert.tables import FORMATS
-from zoo.errors import UsageError, ZooError
+from zoo.errors import NotFoundError, UsageError, ZooError
+from zoo.files import expanded
 from zoo.spec import native
 
 ADVICE = "the source is not at hand; name it with --source"
@@ -63,6 +65,10 @@ def locate_source(folder: Path, record: Provenance | None, given: str | None) ->
 def _candidates(record: Provenance) -> list[Path]:
     """The bundled checkpoint, and whatever path the conversion's own command named."""
     words = [word.removeprefix("local-dir:") for word in record.command]
-    paths = [Path(word).expanduser() for word in words if "/" in word or "." in word]
+    paths = []
+    for word in words:
+        if "/" in word or "." in word:
+            with suppress(NotFoundError):  # a home folder of another machine's
+                paths.append(expanded(word))
     bundled = [data.path("tiny")] if BUNDLED in record.command else []
     return [*bundled, *(path for path in paths if path.exists())]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from zoo.convert.provenance import Provenance
 from zoo.errors import CheckError, ConfigError, DigestError, UsageError, missing_library
 from zoo.files import pretty_json, write_atomic
 from zoo.imagesets.recognise import open_imageset
+from zoo.locks import locked
 from zoo.manifest import registry
 from zoo.spec import CLIPSpec, native
 from zoo.talk import Silence, Talk
@@ -156,16 +158,21 @@ def _evaluate(
     batch = arguments.per_device_eval_batch_size
     place, prompts = str(Path(data).resolve()), images.prompts_digest
     made_of = key(subject.record, subject.spec, prompts, place, precision, batch)
+    journal = journal_folder(cache.ZERO_SHOT, subject.record.id, made_of)
     request = EvaluateRequest(
         folder=str(subject.folder),
         data=data,
-        out=str(journal_folder(cache.ZERO_SHOT, subject.record.id, made_of)),
+        out=str(journal),
         batch_size=batch,
         workers=arguments.dataloader_num_workers,
         precision=precision,
     )
     shown = Silence() if arguments.disable_tqdm else talk
-    with shown.progress("zero-shot", len(images.pictures)) as advance:
+    with (
+        locked(journal, talk.say) if rank == 0 else nullcontext(),
+        shown.progress("zero-shot", len(images.pictures)) as advance,
+    ):
+        gather([])  # nobody begins before rank 0 holds the journal
         done = 0
 
         def report(now: int, _of: int, note: str) -> None:

@@ -65,6 +65,11 @@ SECOND_CACHED = Row(
     code=0,
     says=("waiting", "converted already"),
 )
+SECOND_EVALUATION = Row(
+    input="a second `zoo verify --zero-shot` of the same model on the same pictures",
+    code=0,
+    says=("waiting",),
+)
 DEAD_LOCK = Row(input="a lock whose holder was killed", code=0)
 MEMORY = Row(input="a limit on memory below the size of the checkpoint (`ulimit -d`)", code=0)
 NO_PADDLE = Row(

@@ -94,6 +94,20 @@ def test_two_converts_into_the_cache(tmp_path: Path, source: Path) -> None:
     assert check_files(folder, Silence()).status == "pass"
 
 
+@pytest.mark.paddle
+def test_two_evaluations_of_one_model(tmp_path: Path) -> None:
+    """They keep their predictions in one place."""
+    out = run(tmp_path, "convert", "tiny-digits", "--out", tmp_path / "out")
+    words = ("verify", out, "--zero-shot")
+    first = start(tmp_path, "-m", "zoo", *words)
+    kept = tmp_path / "cache" / "zero-shot" / "tiny-digits"
+    wait_for(lambda: any(kept.glob("*/journal.json")))
+    first.send_signal(signal.SIGSTOP)
+    go_on(first, start(tmp_path, "-m", "zoo", *words), rows.SECOND_EVALUATION)
+    (folder,) = (path for path in kept.iterdir() if path.is_dir())
+    assert names(folder) == ["predictions.jsonl", "timing.json"]
+
+
 def test_the_lock_of_a_killed_process(tmp_path: Path, source: Path) -> None:
     words = ("convert", source, "--out", tmp_path / "at" / "out")
     first = stopped_while_writing(tmp_path, tmp_path / "at", *words)

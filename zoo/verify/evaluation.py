@@ -23,6 +23,7 @@ from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet
 from zoo.imagesets.recognise import open_data
 from zoo.inputs.tokenizer import Tokenizer
+from zoo.locks import locked
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
 from zoo.verify.journal import journal_folder, read_rows, read_timing
@@ -163,7 +164,7 @@ def predict(
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
-    with cache.in_use(cache.ZERO_SHOT, talk.say):
+    with cache.in_use(cache.ZERO_SHOT, talk.say), locked(out, talk.say):
         said = run_child("zoo.verify.predict", asked, "zero-shot: Paddle", talk)
         return Predicted(
             rows=read_rows(out, Row), folder=out, timing=read_timing(out), environment=said
@@ -201,7 +202,7 @@ def encode(folder: Path, record: Provenance, spec: CLIPSpec, of: Material, talk:
         precision=precision,
     )
     asked = msgspec.to_builtins(request)
-    with cache.in_use(cache.RETRIEVAL, talk.say):
+    with cache.in_use(cache.RETRIEVAL, talk.say), locked(out, talk.say):
         said = run_child("zoo.verify.encode", asked, "retrieval: Paddle", talk)
         return Encoded(
             rows=read_rows(out, Features),

@@ -10,13 +10,14 @@ import matplotlib
 matplotlib.use("svg")  # before pyplot: no screen is needed
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from benchmarks.results import Case, Ratio, Results, judge
 
 REACHED, MISSED, WANTED = "#2a9d5c", "#c8553d", "#333333"
 OURS = "#2a6fbb"
 LINES = ("-", "--", ":", "-.")
-ROW, PANEL, WIDTH = 0.3, 3.2, 11.0  # inches
+ROW, PANEL, WIDTH = 0.3, 3.2, 13.0  # inches
 
 plt.rcParams.update(
     {"svg.hashsalt": "zoo", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
@@ -30,6 +31,9 @@ def plot(results: Results, path: Path) -> None:
     heights = [max(1.5, ROW * len(bars) + 0.8), PANEL * rows] if rows else [3.0]
     figure = plt.figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    parts[0].suptitle(
+        "times as fast: median, smallest and largest round; the mark is what is wanted"
+    )
     _plot_bars(parts[0].subplots(), bars)
     for number, (title, cases) in enumerate(panels.items(), start=1):
         _plot_panel(parts[1].add_subplot(rows, 2, number), title, cases)
@@ -58,7 +62,6 @@ def _bars(results: Results) -> list[tuple[str, Ratio, float, bool]]:
 
 
 def _plot_bars(axes: Axes, bars: list[tuple[str, Ratio, float, bool]]) -> None:
-    axes.set_title("times as fast: median, smallest and largest round; the mark is what is wanted")
     axes.set_xscale("log")
     for place, (_, found, wanted, reached) in enumerate(bars):
         colour = REACHED if reached else MISSED
@@ -111,6 +114,7 @@ def _plot_panel(axes: Axes, title: str, cases: list[Case]) -> None:
     sizes = [case.size for case in cases if case.size is not None]
     axes.set_xticks(sizes, [f"{size:.3g}" for size in sizes])
     axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(color="#eeeeee")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines

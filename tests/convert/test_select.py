@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -156,10 +157,11 @@ def test_what_can_t_be_opened_is_told_and_closed(
     folder: Path, how: str, kind: type[ZooError]
 ) -> None:
     damaged(folder, how)
+    gc.collect()  # else what an earlier test has left may be closed in between
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with pytest.raises(kind) as caught:
         open_source(folder)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
     assert "\x1b" not in str(caught.value)
 
 

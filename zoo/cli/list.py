@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from zoo.cli.output import Output
-from zoo.convert.source import BUNDLED
+from zoo.data import BUNDLED
 from zoo.manifest import Manifest, Top1Claim, registry
 from zoo.verify.evidence import Status
 from zoo.verify.standing import findings, standing

@@ -10,7 +10,7 @@ import msgspec
 
 from zoo.cli.findings import evidence_document, grid, print_evidence
 from zoo.cli.output import Output
-from zoo.convert.source import BUNDLED
+from zoo.data import BUNDLED
 from zoo.errors import UsageError
 from zoo.manifest import Manifest, registry
 from zoo.verify.standing import Finding, findings, standing

@@ -10,7 +10,7 @@ from zoo import data
 from zoo.cli.findings import evidence_document, grid, print_evidence
 from zoo.cli.output import Output
 from zoo.cli.show import preprocess_rows, shown_params
-from zoo.convert.source import BUNDLED
+from zoo.data import BUNDLED
 from zoo.imagesets.bundled import open_clips_top1
 from zoo.spec import CLIPSpec, open_clip
 from zoo.spec.count import ParamCount, expected_params

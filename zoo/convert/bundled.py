@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.convert.run import Options, convert
-from zoo.convert.source import BUNDLED, find_source
+from zoo.convert.source import find_source
+from zoo.data import BUNDLED
 from zoo.talk import Talk
 
 

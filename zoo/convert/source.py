@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data import BUNDLED
 from zoo.data import path as data_path
 from zoo.errors import NameInvalidError, NotFoundError
 from zoo.files import expanded
 from zoo.manifest import Manifest, registry
 
-BUNDLED = "tiny-digits"  # the checkpoint that comes with zoo
 HUB, LOCAL = "hf-hub:", "local-dir:"
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _ID = re.compile(rf"{_WORD}(/{_WORD})?")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
+
+BUNDLED = "tiny-digits"  # the checkpoint in tiny/, and the digits it was not trained on
 
 
 def path(name: str) -> Path:
     """Where the data file or folder of this name lies, e.g. ``imagenet_classes.json``."""
+    from importlib.resources import files  # not for whoever only wants the name
+
     return Path(str(files(__name__).joinpath(name)))

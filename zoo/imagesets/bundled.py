@@ -15,7 +15,7 @@ from zoo import data
 from zoo.convert.readers import open_checkpoint
 from zoo.imagesets.imageset import ImageSet, Picture
 
-NAME = "tiny-digits"
+NAME = data.BUNDLED
 HELD_OUT = "tiny/held_out.safetensors"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from zoo import data
 from zoo.convert.provenance import Provenance
 from zoo.convert.select import Opened, open_source
-from zoo.convert.source import BUNDLED, find_source
+from zoo.convert.source import find_source
 from zoo.convert.stated import CONFIGS
 from zoo.convert.tables import FORMATS
+from zoo.data import BUNDLED
 from zoo.errors import NotFoundError, UsageError, ZooError
 from zoo.files import expanded
 from zoo.spec import native

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.scenarios import NAMES, Scenario, digits, overwriting, scenario, training
+from tests.proofs.scenarios import NAMES, Scenario, scenario
+from tests.proofs.trainings import digits, overwriting, training
 
 KILLS = 25  # per command, at random moments of its life, and of its writing
 SMALL, LARGE = 64, 250_000  # words in the vocabulary; the second makes files of 33 MB

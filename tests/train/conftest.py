@@ -42,6 +42,21 @@ def alone() -> Topology:
     return Topology(rank=0, data=1, sharding=1)
 
 
+@pytest.fixture
+def run(words: list[str], alone: Topology, tmp_path: Path) -> Callable[..., Path]:
+    """Trains with further words; returns the output."""
+    import_paddle()
+    from train.loop import train
+    from zoo.talk import Silence
+
+    def call(*more: object, output: str = "run") -> Path:
+        argv = [*words, "--output_dir", str(tmp_path / output), *map(str, more)]
+        train(parse(argv), alone, argv, Silence())
+        return tmp_path / output
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def spec() -> CLIPSpec:
     """Different widths throughout; its vocabulary has 98 tokens, of which 96 ends a text."""

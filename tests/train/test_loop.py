@@ -18,36 +18,18 @@ pytestmark = pytest.mark.paddle
 import_paddle()
 
 from train import checkpoint  # noqa: E402
-from train.arguments import parse  # noqa: E402
-from train.loop import train  # noqa: E402
 from train.precision import FULL  # noqa: E402
-from train.topology import Topology  # noqa: E402
 from zoo.convert import provenance  # noqa: E402
 from zoo.errors import (  # noqa: E402
-    ConfigError,
     DatasetError,
     DiskError,
     NonfiniteError,
     NotFoundError,
     PathError,
-    UsageError,
 )
-from zoo.talk import Silence  # noqa: E402
 
 Weights = dict[str, np.ndarray]
 Log = Callable[[Path], list[dict[str, Any]]]
-
-
-@pytest.fixture
-def run(words: list[str], alone: Topology, tmp_path: Path) -> Callable[..., Path]:
-    """Trains with further words; returns the output."""
-
-    def call(*more: object, output: str = "run") -> Path:
-        argv = [*words, "--output_dir", str(tmp_path / output), *map(str, more)]
-        train(parse(argv), alone, argv, Silence())
-        return tmp_path / output
-
-    return call
 
 
 def weights(folder: Path, step: int, part: str = "model") -> Weights:
@@ -223,14 +205,6 @@ def test_a_scaled_loss_gives_the_same_step(
     assert read_log(scaled) == read_log(plain)
 
 
-def test_an_output_with_checkpoints_is_not_written_over(run: Callable[..., Path]) -> None:
-    output = run()
-    with pytest.raises(PathError, match="has checkpoints already"):
-        run()
-    run("--overwrite_output_dir", "--max_steps", 1)
-    assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-1"]
-
-
 def test_a_run_that_ends_before_its_first_checkpoint_is_not_mixed_with_the_one_before(
     run: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -267,26 +241,6 @@ def test_later_checkpoints_are_not_mixed_with_those_of_a_run_that_goes_on_earlie
     assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-3"]
 
 
-def test_what_does_not_fit_the_checkpoint_is_refused(
-    run: Callable[..., Path], tmp_path: Path, pictures: Path
-) -> None:
-    resume = ("--resume_from_checkpoint", run() / "checkpoint-4")
-    with pytest.raises(ConfigError, match="another architecture"):
-        run(*resume, "--model", "tiny-digits")
-    with pytest.raises(ConfigError, match="seed: 1 now and 42"):
-        run(*resume, "--seed", 1)
-    with pytest.raises(UsageError, match="batch of 8 can't be cut into 1 ranks x 3"):
-        run(*resume, "--gradient_accumulation_steps", 3)
-    fewer = tmp_path / "fewer.json"
-    fewer.write_text(json.dumps(json.loads((pictures / "train.json").read_text())[:30]))
-    with pytest.raises(ConfigError, match="samples: 30 now and 40"):
-        run(*resume, "--task_name", fewer)
-    with pytest.raises(NotFoundError, match="no checkpoint of a training run"):
-        run("--resume_from_checkpoint", tmp_path, output="other")
-    with pytest.raises(NotFoundError, match="no checkpoint to go on from"):
-        run("--resume_from_checkpoint", "True", output="other")
-
-
 def test_a_full_disk_keeps_the_last_checkpoint(
     run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -301,13 +255,6 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in (tmp_path / "run").glob("*checkpoint-*")] == ["checkpoint-1"]
-
-
-def test_warm_up_and_steps_have_to_fit(run: Callable[..., Path]) -> None:
-    with pytest.raises(UsageError, match="4 steps of warm-up in a training of 4"):
-        run("--warmup_steps", 4)
-    with pytest.raises(DatasetError, match="40 samples do not fill a batch of 64"):
-        run("--per_device_train_batch_size", 64)
 
 
 def test_checks_alone_train_nothing(run: Callable[..., Path]) -> None:

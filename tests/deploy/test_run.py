@@ -14,8 +14,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from zoo.convert import provenance
+from zoo.convert.readers import TensorInfo
 from zoo.deploy import folder, run
 from zoo.files import sha256_file
+from zoo.manifest import registry
 from zoo.spec import native
 from zoo.spec.layout import native_shapes
 from zoo.talk import Talk
@@ -141,3 +143,13 @@ def test_programs_are_no_checkpoint(converted_once: Path, run_zoo: Run, tmp_path
     ran = run_zoo("export", tmp_path / "programs", "--to", "hf", "--out", tmp_path / "back")
     assert ran.code == 6
     assert "no converted checkpoint" in ran.stderr
+
+
+def test_a_deep_image_tower_s_weights_are_counted_twice() -> None:
+    deep, shallow = (registry().architecture(name) for name in ("ViT-L-14", "ViT-B-32"))
+    tensors = {
+        "visual.proj": TensorInfo(dtype=np.dtype(np.float16), shape=(10, 3)),
+        "ln_final.bias": TensorInfo(dtype=np.dtype(np.float16), shape=(7,)),
+    }
+    assert run._spare(tensors, deep) == 4 * 30
+    assert run._spare(tensors, shallow) == 0

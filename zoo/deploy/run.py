@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -19,13 +20,14 @@ from zoo.convert.export.folder import (
     seal_export,
 )
 from zoo.convert.native import open_native
-from zoo.deploy.folder import CONFIG_NAME, README_NAME
+from zoo.convert.readers import TensorInfo
+from zoo.deploy.folder import CONFIG_NAME, README_NAME, declare
 from zoo.deploy.gate import judge
 from zoo.deploy.request import WriteRequest
 from zoo.errors import CheckError, ConfigError
 from zoo.files import check_space, new_folder, pretty_json
 from zoo.locks import locked
-from zoo.spec import native
+from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk, shown_size
 from zoo.verify.outcome import Outcome
 from zoo.verify.process import run_child
@@ -70,7 +72,7 @@ def export_programs(
         talk.say(f"{out.name}: programs of Paddle Inference, {shown_size(need)}")
         stack.enter_context(locked(out, talk.say))
         partial = stack.enter_context(new_folder(out, replace=force))
-        check_space(partial, need, elsewhere="--out")
+        check_space(partial, need + _spare(checkpoint.tensors, spec), elsewhere="--out")
         with talk.progress("checking", sum(f.stat().st_size for f in folder.iterdir())) as advance:
             sources = file_records(folder, advance)
         check_sources(sources, record, folder)
@@ -100,6 +102,15 @@ def export_programs(
         )
         checkpoint.check_unchanged()
     return outcome
+
+
+def _spare(tensors: Mapping[str, TensorInfo], spec: CLIPSpec) -> int:
+    """Bytes that the image tower's weights take once more while both its programs are written."""
+    record = declare(spec, paddle="", logit_scale=None)
+    if record.image_bfloat16 is None:
+        return 0
+    visual = (info for name, info in tensors.items() if name.startswith("visual."))
+    return sum(WIDEST * math.prod(info.shape) for info in visual)
 
 
 def write_programs(folder: Path, out: Path, talk: Talk) -> None:

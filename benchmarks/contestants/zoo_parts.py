@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.contestants.serve import Works
 from zoo.runtime import import_paddle
+from zoo.speed.product import product
 
 
 def prepare(rows: int, tokens: int, width: int, heads: int, mlp: int, activation: str) -> Works:
@@ -48,4 +49,4 @@ def prepare(rows: int, tokens: int, width: int, heads: int, mlp: int, activation
 
         return call
 
-    return {name: timed(run) for name, run in works.items()}
+    return {**{name: timed(run) for name, run in works.items()}, "product": product()}

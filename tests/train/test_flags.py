@@ -174,7 +174,7 @@ ENTRIES: dict[str, Entry] = {
 SEEN_BY = {
     "device": "test_job.test_a_device_that_is_not_there_is_refused",
     "output_dir": "test_loop.test_a_resumed_run_is_equal_to_the_bit",
-    "overwrite_output_dir": "test_loop.test_an_output_with_checkpoints_is_not_written_over",
+    "overwrite_output_dir": "test_loop_refused.test_an_output_with_checkpoints_is_not_written_over",
     "resume_from_checkpoint": "test_loop.test_a_resumed_run_is_equal_to_the_bit",
 }
 

@@ -117,13 +117,21 @@ def test_no_cpuinfo_no_processor(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "processors"), [("max 100000", None), ("250000 100000", 3), ("100000 100000", 1)]
+    ("files", "processors"),
+    [
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "250000 100000"}, 3),
+        ({"cpu.max": "100000 100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+        ({}, None),
+    ],
 )
-def test_a_containers_limit(text, processors, tmp_path):
-    path = tmp_path / "cpu.max"
-    path.write_text(text + "\n")
-    assert runtime._quota(path) == processors
-    assert runtime._quota(tmp_path / "none") is None
+def test_a_containers_limit(files, processors, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert runtime._quota(tmp_path) == processors
 
 
 def test_a_missing_paddle_names_the_extra(monkeypatch):

@@ -216,13 +216,16 @@ def read_processor(path: Path = Path("/proc/cpuinfo")) -> Processor | None:
     )
 
 
-def _quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     """How many processors' time a container may use, rounded up; None without a limit."""
-    try:
-        limit, period = path.read_text().split()
-    except OSError:
-        return None
-    return None if limit == "max" else math.ceil(int(limit) / int(period))
+    quota, period = root / "cpu/cpu.cfs_quota_us", root / "cpu/cpu.cfs_period_us"
+    for files in ([root / "cpu.max"], [quota, period]):  # control groups of version 2, and of 1
+        try:
+            limit, per = " ".join(file.read_text() for file in files).split()
+        except OSError:
+            continue
+        return None if limit in ("max", "-1") else math.ceil(int(limit) / int(per))
+    return None
 
 
 def _field(line: str) -> tuple[str, str]:

@@ -41,6 +41,12 @@ def all_converted() -> list[Path]:
     return [path.parent for path in found if not path.parent.name.startswith(".")]
 
 
+def models() -> list[str]:
+    """The ids of which there are converted checkpoints."""
+    folders = (folder.parent.relative_to(home() / MODELS) for folder in all_converted())
+    return sorted({folder.as_posix() for folder in folders})
+
+
 def all_programs() -> list[Path]:
     """Every folder of programs in the cache, in the order of their paths."""
     found = sorted((home() / PROGRAMS).glob("**/inference.json"))

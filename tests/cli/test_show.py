@@ -119,7 +119,6 @@ def test_the_document_has_manifest_disputes_and_evidence(
     [
         ("laion/CLIP-ViT-L-14", 2, "CLIP-ViT-L-14-laion2B-s32B-b82K"),
         ("CLIP-VIT-g-14-laion2B-s34B-b88K", 6, "Did you mean"),
-        ("./B-32", 2, "`zoo verify DIR` looks at a converted folder"),
     ],
 )
 def test_a_name_that_is_not_one_says_what_could_be_meant(

@@ -65,6 +65,27 @@ def test_exact_beats_prefix() -> None:
     assert find_source("apple/DFN5B-CLIP-ViT-H-14").id == "DFN5B-CLIP-ViT-H-14"
 
 
+@pytest.mark.parametrize("own", ["my-model", "CLIP-ViT-B-32", "CLIP-ViT-g", "laion/CLIP-ViT-g"])
+def test_what_was_converted_here_has_a_name(own: str, zoo_home: Path) -> None:
+    """An exact name beats a prefix of one of the zoo's, of one model or of several."""
+    folder = zoo_home / "models" / own / "0123456789ab-float32"
+    folder.mkdir(parents=True)
+    (folder / "provenance.json").touch()
+    source = find_source(own)
+    assert (source.id, source.path, source.manifest) == (own, None, None)
+    assert source.repo == (own if "/" in own else None)
+    with pytest.raises(NotFoundError, match="no model"):
+        find_source("my-mode")  # a prefix of it is none
+    assert find_source("CLIP-ViT-g-14").id == G14
+
+
+def test_a_name_of_the_zoo_s_is_its_own_whatever_the_cache_has(zoo_home: Path) -> None:
+    folder = zoo_home / "models" / f"laion/{G14}" / "0123456789ab-float32"
+    folder.mkdir(parents=True)
+    (folder / "provenance.json").touch()
+    assert find_source(f"laion/{G14}").manifest is registry().names[G14]
+
+
 def test_the_bundled_checkpoint_has_a_name(tiny: Path) -> None:
     source = find_source("tiny-digits")
     assert (source.id, source.path, source.is_bundled) == ("tiny-digits", tiny, True)

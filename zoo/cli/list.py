@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from zoo.cli.output import Output
+from zoo import cache
+from zoo.cli.output import Output, printable
 from zoo.data import BUNDLED
 from zoo.manifest import Manifest, Top1Claim, registry
 from zoo.verify.evidence import Status
-from zoo.verify.standing import findings, standing
+from zoo.verify.standing import findings, findings_here, standing
 
 EXAMPLES = """\
 examples:
@@ -32,10 +33,12 @@ def run(args: argparse.Namespace) -> int:
     zoo = registry()
     models = _ranked(zoo.manifests)
     statuses = {m.id: standing(findings(zoo, m)) for m in models}
+    own = [model for model in cache.models() if model not in zoo.names and model != BUNDLED]
     if out.json:
-        out.document({"models": [_entry(m, statuses[m.id]) for m in models]})
+        mine = [{"id": model, "status": standing(findings_here(model, None))} for model in own]
+        out.document({"models": [_entry(m, statuses[m.id]) for m in models], "own": mine})
     else:
-        _print_table(out, models, statuses)
+        _print_table(out, models, statuses, own)
     return 0
 
 
@@ -54,7 +57,9 @@ def _entry(manifest: Manifest, status: Status) -> dict[str, object]:
     }
 
 
-def _print_table(out: Output, models: list[Manifest], statuses: dict[str, Status]) -> None:
+def _print_table(
+    out: Output, models: list[Manifest], statuses: dict[str, Status], own: list[str]
+) -> None:
     """Plain text: rich would add half as much again to the time this command takes."""
     row = f"{{:<{max(len(m.id) for m in models)}}} {{:>8}} {{:>8}} {{:>10}}  {{}}"
     out.data(row.format("model", "params M", "top-1 %", PADDLEMIX, "status"))
@@ -62,7 +67,7 @@ def _print_table(out: Output, models: list[Manifest], statuses: dict[str, Status
         out.data(f"\n{family}")
         for manifest in group:
             out.data(row.format(manifest.id, *_figures(manifest), statuses[manifest.id]))
-    for note in _notes(models):
+    for note in _notes(models, own):
         out.data("\n" + textwrap.fill(note, WIDTH, break_on_hyphens=False))
 
 
@@ -99,7 +104,9 @@ def _paddlemix_top1(manifest: Manifest) -> Top1Claim | None:
     return next((claim for claim in manifest.claims.top1 if claim.source == PADDLEMIX), None)
 
 
-def _notes(manifests: list[Manifest]) -> Iterator[str]:
+def _notes(manifests: list[Manifest], own: list[str]) -> Iterator[str]:
+    if own:
+        yield printable(f"Converted here, and none of these: {', '.join(own)} (`zoo show MODEL`).")
     yield (
         f"{BUNDLED}, which comes with zoo, is none of these: a small CLIP of handwritten digits, "
         f"to try things with (`zoo show {BUNDLED}`)."

@@ -1,4 +1,7 @@
-"""``zoo show``: one entry, its claims side by side, and what runs have shown of them."""
+"""``zoo show``: one entry, its claims side by side, and what runs have shown of them.
+
+What is no entry has modules of its own: ``show_own``, ``show_bundled``, ``show_remote``.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from zoo import cache
 from zoo.cli.findings import evidence_document, grid, print_evidence
 from zoo.cli.output import Output
-from zoo.data import BUNDLED
+from zoo.convert.source import find_source
 from zoo.errors import UsageError
 from zoo.manifest import Manifest, registry
 from zoo.verify.standing import Finding, findings, standing
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from zoo.manifest.entry import Preprocess
-    from zoo.spec import Pair, PreprocessSpec
+    from zoo.spec import CLIPSpec, Pair, PreprocessSpec
 
 EXAMPLES = """\
 examples:
@@ -27,13 +31,19 @@ examples:
   zoo show laion/CLIP-ViT-g-14            any unique prefix will do
   zoo show apple/DFN5B-CLIP-ViT-H-14 --json
   zoo show --remote laion/CLIP-ViT-g-14   what the hub has, by its headers
+  zoo show ./B-32                         a checkpoint that zoo converted
+  zoo show my-model                       what `zoo convert --id my-model` made
   zoo show tiny-digits                    the checkpoint that comes with zoo"""
 
 HUB = "https://huggingface.co/"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an id, an alias, or a unique prefix of one")
+    parser.add_argument(
+        "model",
+        metavar="MODEL|DIR",
+        help="an id, an alias or a unique prefix of one; a converted model's id or folder",
+    )
     parser.add_argument(
         "--remote", action="store_true", help="look at the hub's checkpoint, by its headers alone"
     )
@@ -48,34 +58,38 @@ def run(args: argparse.Namespace) -> int:
         return show_remote(args.model, args.revision, out)
     if args.revision:
         raise UsageError("--revision goes with --remote")
-    if args.model.startswith((".", "/", "~")):
-        raise UsageError(
-            "this is a path, and `zoo show` is for the models of the zoo",
-            where=args.model,
-            remedy="`zoo verify DIR` looks at a converted folder, `zoo diff A B` at any two.",
-        )
-    if args.model == BUNDLED:
+    source = find_source(args.model)
+    if source.is_bundled:
         from zoo.cli.show_bundled import show_bundled
 
         return show_bundled(out)
+    if source.path is not None:
+        from zoo.cli.show_own import show_folder
+
+        return show_folder(source.path, out)
+    if source.manifest is None and (folders := cache.converted(source.id)):
+        from zoo.cli.show_own import show_cached
+
+        return show_cached(source.id, folders, out)
     zoo = registry()
-    manifest = zoo.find(args.model)
+    manifest = source.manifest or zoo.find(args.model)
     found = findings(zoo, manifest)
     if out.json:
-        out.document(_document(manifest, found))
+        out.document(document(manifest, found))
     else:
         _print_entry(out, manifest, found)
     return 0
 
 
-def _document(manifest: Manifest, found: tuple[Finding, ...]) -> dict[str, object]:
+def document(manifest: Manifest | None, found: tuple[Finding, ...]) -> dict[str, object]:
+    """What every model's document has; without a manifest nothing is claimed."""
     builtins = msgspec.to_builtins
     return {
         "manifest": builtins(manifest),
         "status": standing(found),
-        "judged_claim": builtins(manifest.judged_claim),
-        "disputed_params": builtins(manifest.disputed_params()),
-        "disputed_top1": builtins(manifest.disputed_top1()),
+        "judged_claim": builtins(manifest.judged_claim) if manifest else None,
+        "disputed_params": builtins(manifest.disputed_params()) if manifest else [],
+        "disputed_top1": builtins(manifest.disputed_top1()) if manifest else [],
         "evidence": evidence_document(found),
     }
 
@@ -114,6 +128,20 @@ def shown_params(total: int, vision: int | None, text: int | None) -> str:
     towers = [(vision, "image tower"), (text, "text tower")]
     detail = ", ".join(f"{name} {count:,}" for count, name in towers if count)
     return f"{total:,}" + (f" ({detail})" if detail else "")
+
+
+def shown_towers(spec: CLIPSpec) -> str:
+    """What there is to know of an architecture that has no name."""
+    vision, text = spec.vision, spec.text
+    told = []
+    if vision:
+        height, width = vision.patch_size
+        patches = f"patches of {height} x {width} pixels"
+        told.append(f"image {vision.layers} blocks of width {vision.width}, {patches}")
+    if text:
+        told.append(f"text {text.layers} blocks of width {text.width}")
+    activations = " and ".join(sorted({tower.activation for tower in (vision, text) if tower}))
+    return f"{'; '.join(told)}; {activations}; embeddings of {spec.embed_dim}"
 
 
 def preprocess_rows(size: Pair, pre: Preprocess | PreprocessSpec) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo import data
-from zoo.cli.findings import evidence_document, grid, print_evidence
+from zoo.cli.findings import grid, print_evidence
 from zoo.cli.output import Output
-from zoo.cli.show import preprocess_rows, shown_params
+from zoo.cli.show import document, preprocess_rows, shown_params, shown_towers
 from zoo.data import BUNDLED
 from zoo.imagesets.bundled import open_clips_top1
 from zoo.spec import CLIPSpec, open_clip
@@ -46,12 +46,7 @@ def show_bundled(out: Output) -> int:
 def _document(facts: Facts, found: tuple[Finding, ...]) -> dict[str, Any]:
     correct, of = facts.top1
     return {
-        "manifest": None,
-        "status": standing(found),
-        "judged_claim": None,
-        "disputed_params": [],
-        "disputed_top1": [],
-        "evidence": evidence_document(found),
+        **document(None, found),
         "bundled": {
             "id": BUNDLED,
             "license": LICENCE,
@@ -62,14 +57,13 @@ def _document(facts: Facts, found: tuple[Finding, ...]) -> dict[str, Any]:
 
 
 def _rows(facts: Facts, found: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
-    vision, text, pre = facts.spec.vision, facts.spec.text, facts.spec.preprocess
-    assert vision and text and pre
+    pre = facts.spec.preprocess
+    assert pre
     correct, of = facts.top1
     yield "status", standing(found)
     yield "licence", LICENCE
     yield "source", "comes with zoo: handwritten digits, trained by open_clip"
-    sizes = f"{vision.layers} blocks of width {vision.width} and {text.layers} of {text.width}"
-    yield "architecture", f"{sizes}, {vision.activation}"
+    yield "architecture", shown_towers(facts.spec)
     yield "parameters", shown_params(*facts.params)
     yield from preprocess_rows(pre.size, pre)
     yield "open_clip", f"classifies {correct} of {of} held-out digits correctly"

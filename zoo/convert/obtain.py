@@ -34,13 +34,18 @@ def convert_source(
         The folder.
 
     Raises:
-        UsageError: a revision of what has none.
+        UsageError: a revision of what has none; the source is only the cache's.
         ZooError: of every kind; nothing half made is left behind.
     """
     if source.path is not None:
         if revision is not None:
             raise UsageError("--revision is for a model of the hub", where=source.path)
         return convert(source, source.path, out, options, talk)
+    if source.repo is None:
+        raise UsageError(
+            f"{source.id} is a model that was converted here, and no longer a source",
+            remedy="`zoo cache ls` names its folders. To convert it again, name what it came from.",
+        )
     if out is not None:  # before gigabytes come down
         check_target(out, replace=options.force)
     if options.family == "paddlemix" and source.manifest is not None:
@@ -49,7 +54,6 @@ def convert_source(
         return _convert_published(source, source.manifest, out, options, talk)
     from zoo.hub.download import fetch
 
-    assert source.repo is not None
     fetched = fetch(
         source.repo,
         revision=revision,

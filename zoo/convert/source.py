@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo import cache
 from zoo.data import BUNDLED
 from zoo.data import path as data_path
 from zoo.errors import NameInvalidError, NotFoundError
@@ -21,8 +22,9 @@ _ID = re.compile(rf"{_WORD}(/{_WORD})?")
 class Source:
     """Where a checkpoint lies and who it is.
 
-    Exactly one of ``path`` (a file or folder of this disk) and ``repo`` (a hub id) is set.
-    ``manifest`` is the zoo's entry when the source is one.
+    ``path`` is a file or folder of this disk, ``repo`` a hub id. Neither is set of a model of the
+    user's own that only the cache has, by its id. ``manifest`` is the zoo's entry when the source
+    is one.
     """
 
     id: str
@@ -40,8 +42,9 @@ def find_source(text: str, *, name: str | None = None) -> Source:
     """Finds what SOURCE means; no file is opened.
 
     Args:
-        text: an explicit scheme; a path that starts with ``.``, ``/`` or ``~``; a zoo id, an alias,
-            or a unique prefix of one; a hub id. In this order.
+        text: an explicit scheme; a path that starts with ``.``, ``/`` or ``~``; a zoo id or an
+            alias; the id of a model that was converted into the cache; a unique prefix of a zoo id
+            or alias; a hub id. In this order.
         name: what the model is to be called (``--id``); a zoo id makes a local source that entry.
 
     Raises:
@@ -59,14 +62,25 @@ def find_source(text: str, *, name: str | None = None) -> Source:
             raise NotFoundError("there is no such file or folder", where=path)
         given = entry.id if entry else name
         return Source(id=given or own_name(path), path=path, repo=None, manifest=entry)
-    repo = check_id(text.removeprefix(HUB))
-    found = zoo.names.get(repo) if text.startswith(HUB) else zoo.match(repo)
-    if found is not None and not text.startswith(HUB):
-        repo = found.source.hub
-    elif "/" not in repo:
-        zoo.find(repo)  # no hub id: raises, and suggests the nearest
+    word = check_id(text.removeprefix(HUB))
+    found, repo = _named(word, on_hub=text.startswith(HUB))
     entry = entry or found
-    return Source(id=entry.id if entry else name or repo, path=None, repo=repo, manifest=entry)
+    return Source(id=entry.id if entry else name or word, path=None, repo=repo, manifest=entry)
+
+
+def _named(word: str, *, on_hub: bool) -> tuple[Manifest | None, str | None]:
+    """The zoo's entry of a name, and its repository; see ``Source`` and ``find_source``."""
+    zoo = registry()
+    found = zoo.names.get(word)
+    if found is None and not on_hub and cache.converted(word):  # exact beats prefix
+        return None, word if "/" in word else None
+    if found is None and not on_hub:
+        found = zoo.match(word)
+    if found is not None and not on_hub:
+        return found, found.source.hub
+    if "/" not in word:
+        zoo.find(word)  # no hub id: raises, and suggests the nearest
+    return found, word
 
 
 def check_id(name: str) -> str:

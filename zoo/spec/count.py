@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from zoo.spec import CLIPSpec
@@ -19,7 +20,12 @@ class ParamCount(NamedTuple):
 
 def expected_params(spec: CLIPSpec) -> ParamCount:
     """Counts the parameters of every tensor that a native checkpoint holds."""
-    sizes = {name: math.prod(shape) for name, shape in native_shapes(spec).items()}
+    return count_params(native_shapes(spec))
+
+
+def count_params(shapes: Mapping[str, Sequence[int]]) -> ParamCount:
+    """Counts the parameters of a native checkpoint's tensors, by their names."""
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
     total = sum(sizes.values())
     vision = sum(size for name, size in sizes.items() if name.startswith("visual."))
     return ParamCount(total, vision, total - vision - sizes.get("logit_scale", 0))

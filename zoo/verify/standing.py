@@ -50,7 +50,7 @@ def findings_here(model: str, claim: Top1Claim | None) -> tuple[Finding, ...]:
         model: its id.
         claim: what rung 6 was to be judged against, if anything is claimed.
     """
-    return tuple(_beside(folder, claim) for folder in cache.converted(model))
+    return tuple(finding_beside(folder, claim) for folder in cache.converted(model))
 
 
 def standing(found: Iterable[Finding]) -> Status:
@@ -68,7 +68,8 @@ def _recorded(path: Path, manifest: Manifest) -> Finding:
     return _judged(path, manifest.judged_claim, evidence, evidence.subject.tensors_digest)
 
 
-def _beside(folder: Path, claim: Top1Claim | None) -> Finding:
+def finding_beside(folder: Path, claim: Top1Claim | None) -> Finding:
+    """The evidence beside one converted checkpoint; ``claim`` as in ``findings_here``."""
     path = folder / EVIDENCE_NAME
     if not path.is_file():
         return _worthless(folder, "converted here, and not verified yet")

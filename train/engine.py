@@ -139,10 +139,6 @@ class Engine:
         for group in groups:
             fused_allreduce_gradients_with_group(list(parameters), group)
 
-    def _forward(self, pixels: Tensor, tokens: Tensor, seed: int) -> tuple[Tensor, ...]:
-        paddle.seed(seed)
-        return self._layer(pixels, tokens)
-
     def _unsynchronised(self) -> AbstractContextManager[None]:
         """Backward passes whose gradients stay on this rank."""
         return self._layer.no_sync() if self._is_data_parallel else nullcontext()

@@ -53,17 +53,31 @@ def test_another_source_is_exit_3(run_zoo, converted: Path, tiny: Path, tmp_path
     assert ran.code == 3 and "not the one" in ran.stderr
 
 
-def test_a_rung_that_was_asked_for_and_did_not_run_is_exit_8(
-    run_zoo,  # type: ignore[no-untyped-def]
-    converted: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def without_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
     monkeypatch.setattr("zoo.verify.reference_side.find_goldens", lambda digest: None)
+
+
+@pytest.mark.usefixtures("without_a_reference")
+def test_a_rung_that_was_asked_for_and_did_not_run_is_exit_8(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
     ran = run_zoo("verify", converted, "--upto", "parity")
     assert ran.code == 8 and "open_clip" in ran.stderr and "reference" in ran.stderr
     assert run_zoo("verify", converted).code == 0  # nobody asked for it
     assert run_zoo("verify", converted, "--strict").code == 8
+    assert ran.stderr.endswith("'paddle-clip-zoo[reference]'\n"), "a line of its own, to be copied"
+
+
+@pytest.mark.usefixtures("without_a_reference")
+def test_controls_that_could_not_run_are_not_missed(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = run_zoo("verify", converted, "--self-test")
+    assert ran.code == 8 and "'a transpose left out' did not run: open_clip" in ran.stderr
+    assert "MISSED" not in ran.stdout and ran.stdout.count("caught") == 1
+    ran = run_zoo("verify", converted, "--self-test", "--json")
+    controls = json.loads(ran.stdout)["results"][0]["controls"]
+    assert [control["caught"] for control in controls] == [*[None] * 6, True]
+    ran = run_zoo("verify", converted, "--self-test", "--upto", "files")
+    assert ran.code == 0 and "epsilon" not in ran.stdout, "nobody asked for its rung"
 
 
 def test_a_shorter_climb_keeps_the_longer_ones_evidence(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]

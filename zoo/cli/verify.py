@@ -30,6 +30,7 @@ Paddle. The evidence is left in the checkpoint's folder."""
 RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline", "zero-shot")
 DEFAULT = "pipeline"  # the highest rung that needs no data set
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not run": "[yellow]not run[/]"}
+CAUGHT = {True: "[green]caught[/]", False: "[red]MISSED[/]", None: MARKS["not run"]}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -204,11 +205,12 @@ def show_result(result: Result, out: Output) -> None:
         out.data("negative controls")
         table = Table(box=None, pad_edge=False, show_header=False)
         for control in result.controls:
-            by = f"by {control.rung}" if control.caught else control.reason
-            exact = control.reason.partition(";")[0]  # what must be equal has no factor
-            factor = exact if control.factor is None else f"{control.factor:,.3g} x the bound"
-            mark = "[green]caught[/]" if control.caught else "[red]MISSED[/]"
-            table.add_row("", control.name, mark, escape(by), factor)
+            told = control.reason.partition("\n")[0]
+            if control.caught:
+                exact = told.partition(";")[0]  # what must be equal has no factor
+                factor = exact if control.factor is None else f"{control.factor:,.3g} x the bound"
+                told = f"by {control.rung}, {factor}"
+            table.add_row("", control.name, CAUGHT[control.caught], escape(told))
         out.table(table)
     out.data(f"status: {result.status}")
 
@@ -262,15 +264,23 @@ def _judge(results: Sequence[Result], *, asked: str | None, strict: bool) -> Non
         for name, outcome in result.outcomes.items():
             if outcome.status == "fail":
                 kind = DigestError if name == "files" else CheckError
-                raise kind(f"rung {name} failed: {outcome.reason}", where=where)
-        missed = [control.name for control in result.controls if not control.caught]
+                raise _error(kind, f"rung {name} failed", outcome.reason, where)
+        missed = [control.name for control in result.controls if control.caught is False]
         if missed:
             raise CheckError(f"not caught: {', '.join(missed)}", where=where)
     for result in results:
+        where = result.evidence.subject.id
         for name, outcome in result.outcomes.items():
             needed = strict or (asked is not None and name == asked)
             if needed and outcome.status == "not run":
-                raise NotRunError(
-                    f"rung {name} did not run: {outcome.reason}",
-                    where=result.evidence.subject.id,
-                )
+                raise _error(NotRunError, f"rung {name} did not run", outcome.reason, where)
+        for control in result.controls:
+            if control.caught is None:
+                what = f"control {control.name!r} did not run"
+                raise _error(NotRunError, what, control.reason, where)
+
+
+def _error(kind: type[ZooError], what: str, reason: str | None, where: str) -> ZooError:
+    """A rung's reason as an error; the lines behind its first say how to mend it."""
+    why, _, remedy = (reason or "").partition("\n")
+    return kind(f"{what}: {why}", where=where, remedy=remedy or None)

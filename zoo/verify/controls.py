@@ -8,7 +8,7 @@ controls its preprocessing; the flipped bit lands in a copy of a weight file.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from zoo.spec.open_clip import OPENAI_MEAN
 from zoo.talk import Silence, Talk
 from zoo.verify.bench import Bench
 from zoo.verify.ladder import attempt
-from zoo.verify.outcome import Outcome
+from zoo.verify.outcome import NOT_ASKED, Outcome, not_run
 from zoo.verify.rungs.files import check_files
 
 
@@ -34,11 +34,14 @@ class Control:
 
 @dataclass(frozen=True, kw_only=True)
 class Caught:
-    """What became of a control; ``factor`` is how many times its bound the error was."""
+    """What became of a control; ``factor`` is how many times its bound the error was.
+
+    ``caught`` is None where the control did not run, for ``reason``.
+    """
 
     name: str
     rung: str
-    caught: bool
+    caught: bool | None
     factor: float | None
     reason: str
 
@@ -93,20 +96,34 @@ CONTROLS = (
 )
 
 
-def self_test(bench: Bench, talk: Talk) -> list[Caught]:
-    """Runs every control that is one for this model; the honest rungs must have passed before, or
-    nothing is shown."""
+def self_test(bench: Bench, honest: Mapping[str, Outcome], talk: Talk) -> list[Caught]:
+    """Runs every control that is one for this model.
+
+    Args:
+        bench: the checkpoint under test.
+        honest: what its rungs found without a mistake. A rung that did not pass shows nothing by
+            failing, so that its controls do not run; of one that was not asked for there are none.
+        talk: progress.
+    """
     results = []
     for control in CONTROLS:
-        if control.of_pictures and bench.spec.preprocess is None:
+        before = honest[control.rung]
+        if before == NOT_ASKED:
             continue
-        talk.say(f"control: {control.name}")
-        outcome = attempt(control.run, bench)
+        if before.status == "not run":
+            outcome = before
+        elif before.status == "fail":
+            outcome = not_run(f"{control.rung} fails without the mistake, too")
+        elif control.of_pictures and bench.spec.preprocess is None:
+            continue
+        else:
+            talk.say(f"control: {control.name}")
+            outcome = attempt(control.run, bench)
         results.append(
             Caught(
                 name=control.name,
                 rung=control.rung,
-                caught=outcome.status == "fail",
+                caught=None if outcome.status == "not run" else outcome.status == "fail",
                 factor=_factor(outcome),
                 reason=outcome.reason or "it passed",
             )

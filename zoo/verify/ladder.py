@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from zoo.errors import DatasetError, ZooError
 from zoo.verify.bench import Bench, Unavailable
 from zoo.verify.evidence import Rung
-from zoo.verify.outcome import Outcome, failed, not_run
+from zoo.verify.outcome import NOT_ASKED, Outcome, failed, not_run
 
 RUNGS: Mapping[str, Callable[[Bench], Outcome]] = {
     "files": Bench.files,
@@ -30,7 +30,7 @@ def climb(bench: Bench, upto: str) -> dict[str, Outcome]:
     for name in NAMES:
         broken = next((rung for rung, o in outcomes.items() if o.status == "fail"), None)
         if name not in asked:
-            outcomes[name] = not_run("not asked for")
+            outcomes[name] = NOT_ASKED
         elif broken:
             outcomes[name] = not_run(f"it stands on {broken}, which failed")
         else:

@@ -47,3 +47,6 @@ def failed(reason: str, figures: dict[str, Any] | None = None, **more: Any) -> O
 
 def not_run(reason: str) -> Outcome:
     return Outcome(status="not run", reason=reason)
+
+
+NOT_ASKED = not_run("not asked for")

@@ -78,7 +78,7 @@ def _section(result: Result) -> str:
         rows = [
             [
                 escape(control.name),
-                _word("caught" if control.caught else "missed"),
+                _word({True: "caught", False: "missed", None: "not run"}[control.caught]),
                 escape(control.rung),
                 "" if control.factor is None else f"{control.factor:,.4g} × the bound",
                 escape(control.reason),

@@ -83,7 +83,7 @@ def verify(
         )
         stack.callback(bench.close)
         outcomes = climb(bench, upto)
-        caught = tuple(self_test(bench, talk)) if controls else ()
+        caught = tuple(self_test(bench, outcomes, talk)) if controls else ()
         subject = Subject(
             id=record.id if record else folder.name,
             tensors_digest=record.tensors_digest if record else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -75,19 +75,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     Raises:
         UsageError: a flag is unknown, refused, or has a value that makes no sense.
     """
-    values = vars(_parser().parse_all(argv))
+    values: dict[str, Any] = vars(_parser().parse_all(argv))
     for name, refused in REFUSED.items():
         value = values.pop(name)
         if value is not None and value.lower() not in map(str.lower, refused.neutral):
             raise UsageError(f"--{name} {value} is refused: {refused.reason}")
-    arguments = Arguments(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    )
+    taken: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+    arguments = Arguments(**taken)
     _check(arguments)
     return arguments
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(
         prog="run_pretrain_dist.py",
         description="Trains a CLIP, on one process or under python -m paddle.distributed.launch.",
@@ -133,11 +132,12 @@ def _check(arguments: Arguments) -> None:
     for name in _NEEDED:
         if not getattr(arguments, name):
             raise UsageError(f"--{name} is needed")
-    for names, holds, demand in (
+    demands: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
         (_POSITIVE, lambda value: value > 0, "positive"),
         (_NOT_NEGATIVE, lambda value: value >= 0, "0 or more"),
         (_BELOW_ONE, lambda value: 0 <= value < 1, "at least 0 and below 1"),
-    ):
+    )
+    for names, holds, demand in demands:
         for name in names:
             value = getattr(arguments, name)
             if value is not None and not holds(value):
@@ -150,11 +150,9 @@ def _check(arguments: Arguments) -> None:
         raise UsageError("--evaluation_strategy steps needs --classification_eval")
     if arguments.fp16 and arguments.bf16:
         raise UsageError("--fp16 and --bf16: only one of them can be")
-    for names, needed, given in (
-        (_OF_HALF, "--fp16 or --bf16", arguments.fp16 or arguments.bf16),
-        (("scale_loss",), "--fp16", arguments.fp16),
-    ):
-        for entry in fields(Arguments):
-            unchanged = getattr(arguments, entry.name) == entry.default
-            if entry.name in names and not (given or unchanged):
-                raise UsageError(f"--{entry.name} does nothing without {needed}")
+    half = ("--fp16 or --bf16", arguments.fp16 or arguments.bf16)
+    needs = dict.fromkeys(_OF_HALF, half) | {"scale_loss": ("--fp16", arguments.fp16)}
+    for entry in fields(Arguments):
+        needed, given = needs.get(entry.name, ("", True))
+        if not given and getattr(arguments, entry.name) != entry.default:
+            raise UsageError(f"--{entry.name} does nothing without {needed}")

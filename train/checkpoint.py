@@ -156,7 +156,7 @@ def _remove(folder: Path) -> None:
 
 def as_tensors(arrays: Arrays) -> list[Tensor]:
     return [
-        Tensor(name=name, shape=a.shape, dtype=str(a.dtype), produce=lambda a=a: a)
+        Tensor(name=name, shape=a.shape, dtype=str(a.dtype), produce=a.view)
         for name, a in arrays.items()
     ]
 

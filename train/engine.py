@@ -99,10 +99,10 @@ class Engine:
                     passes.append(self._forward(*batch, seed + i)[:2])
             features = self._forward(*batches[-1], seed + pieces - 1)[:2]
             passes.append([x.detach() for x in features])
-            cached = [paddle.concat(parts) for parts in zip(*passes, strict=True)]
+            images, texts = cached = [paddle.concat(parts) for parts in zip(*passes, strict=True)]
             for x in cached:
                 x.stop_gradient = False
-            loss = self._loss(*cached, self.model.logit_scale.exp())
+            loss = self._loss(images, texts, self.model.logit_scale.exp())
             (loss * scale).backward()
             self._finish_pass()
             gradients = list(zip(*(x.grad.chunk(pieces) for x in cached), strict=True))

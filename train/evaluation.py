@@ -29,7 +29,7 @@ from zoo.verify.evaluation import key
 from zoo.verify.journal import journal_folder, read_timing
 from zoo.verify.outcome import Outcome
 from zoo.verify.predict import Gather, environment, predict
-from zoo.verify.request import EvaluateRequest
+from zoo.verify.request import EvaluateRequest, Precision
 from zoo.verify.rungs.files import check_files
 from zoo.verify.rungs.zeroshot import check_zero_shot
 from zoo.verify.zeroshot import Row
@@ -154,7 +154,7 @@ def _evaluate(
 ) -> Outcome:
     data = arguments.classification_eval
     images = open_imageset(data)
-    precision = "float16" if arguments.fp16 else "float32"
+    precision: Precision = "float16" if arguments.fp16 else "float32"
     batch = arguments.per_device_eval_batch_size
     place, prompts = str(Path(data).resolve()), images.prompts_digest
     made_of = key(subject.record, subject.spec, prompts, place, precision, batch)

@@ -41,7 +41,7 @@ def write_model(
     """
     folder.mkdir()
     tensors = [
-        Tensor(name=n, shape=weights[n].shape, dtype="float32", produce=lambda n=n: weights[n])
+        Tensor(name=n, shape=weights[n].shape, dtype="float32", produce=weights[n].view)
         for n in native_layout(spec)
     ]
     written = write_checkpoint(folder, tensors, max_shard_size=None, advance=lambda count: None)

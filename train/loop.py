@@ -76,6 +76,8 @@ def _prepare_and_train(
         gather_with_grad=arguments.gather_with_grad,
     )
     start = find_start(arguments, talk)
+    assert start.spec.preprocess  # find_start takes no model without it, or of one tower
+    assert start.spec.text
     data = find_data(arguments, talk)
     pictures = None
     if arguments.classification_eval:
@@ -201,7 +203,7 @@ def _save(run: Run, step: int, feed: Feed) -> None:
     """Every rank takes part, since each may hold a part of the state; the first one writes."""
     optimizer = run.optimizer.state()
     weights = _whole(run, dict(run.engine.model.named_parameters()))
-    ema = run.average and _whole(run, run.average.weights)
+    ema = None if run.average is None else _whole(run, run.average.weights)
     places = gather_places(feed.places, run.topology)
     if run.topology.rank > 0:
         return

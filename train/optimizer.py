@@ -129,6 +129,7 @@ class Optimizer:
 
     def source(self, name: str) -> int:
         """The rank of this rank's sharding group that owns a parameter."""
+        assert self._group
         return self._group.ranks[self._owner[name]]
 
     def _own_part(self, group: Group) -> Group:

@@ -32,7 +32,7 @@ class GradientShards:
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], owners: Mapping[str, int], group: Group
+        self, parameters: dict[str, Tensor], owners: Mapping[str, int], group: Group
     ) -> None:
         self.group = group
         self._parameters = parameters

@@ -107,6 +107,8 @@ def check_degree(spec: CLIPSpec, arguments: Arguments, topology: Topology) -> No
             "rank has parts",
             remedy="Take adamw, or share out the optimizer's state with --sharding stage1.",
         )
+    assert spec.vision
+    assert spec.text
     for tower, of in (("image", spec.vision), ("text", spec.text)):
         for what, size in (("heads", of.heads), ("MLP units", of.mlp_width)):
             _check(parts, size, f"the {tower} tower's {size} {what}")

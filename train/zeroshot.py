@@ -30,6 +30,7 @@ def evaluate(
     Raises:
         DatasetError: pictures can't be read.
     """
+    assert model.spec.preprocess
     model.eval()
     classifier = model.build_zero_shot_classifier(images.classes, images.templates).numpy()
     # A name that occurs twice is scored once, so that its classes are equal and not nearly so.

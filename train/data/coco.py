@@ -145,7 +145,7 @@ def _unpack(tar: Path, folder: Path, talk: Talk) -> None:
 def _extract(tar: Path, into: Path, advance: Advance) -> None:
     with tar.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for member in archive:
-            archive.members.clear()  # of 100,000s, which it would keep
+            archive.members.clear()  # type: ignore[attr-defined]  # of 100,000s, which it would keep
             if not (member.isdir() or member.isreg()) or member.issparse():
                 raise PathError(f"a member is no plain file: {member.name!r}", where=tar)
             archive.extract(member, into, filter="data")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -99,7 +98,7 @@ def read_line(line: bytes) -> tuple[str, Image.Image]:
     caption = captions.get("caption_en") or captions.get("blip_caption_en")
     if not isinstance(caption, str):
         raise FormatError("no caption_en and no blip_caption_en")
-    image = open_image(io.BytesIO(data))
+    image = open_image("its picture", data)
     if min(image.size) < SMALLEST:
         raise FormatError(f"a picture of {image.width} x {image.height} pixels")
     return caption, image

@@ -163,7 +163,7 @@ def _library() -> ModuleType:
 def _members(archive: tarfile.TarFile, path: Path) -> Iterator[dict[str, Any]]:
     """The files that samples consist of; names are only looked at, never opened."""
     for member in archive:
-        archive.members.clear()  # of many thousands, which it would keep
+        archive.members.clear()  # type: ignore[attr-defined]  # of many thousands, which it would keep
         kind = member.name.rpartition(".")[2].lower()
         if not member.isreg() or kind not in (*PICTURES, CAPTION):
             continue

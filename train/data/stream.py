@@ -38,7 +38,7 @@ class Waiting(NamedTuple):
 
     file: int
     first: int
-    index: int
+    number: int
     record: Any
 
 
@@ -85,7 +85,7 @@ class RecordDataset(IterableDataset):
                         entry.record, np.random.default_rng([*seed, drawn])
                     )
                 except ZooError:
-                    bad, first = bad + 1, first if bad else entry.index
+                    bad, first = bad + 1, first if bad else entry.number
                 else:
                     found = np.array([min(bad, TRIES - 1), first])
                     yield StreamSample(pixels, tokens, found, np.array([number, drawn, *oldest]))
@@ -101,7 +101,7 @@ class RecordDataset(IterableDataset):
         file, number = divmod(index, _RECORDS)
         where = f"{self._source.paths[file]}, sample {number + 1}"
         for entry in self._waiting([file], START):
-            if entry.index == index:
+            if entry.number == index:
                 try:
                     self._arrays(entry.record, np.random.default_rng(0))
                 except ZooError as error:

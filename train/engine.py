@@ -14,7 +14,7 @@ from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_
 
 from train.linear import quicken
 from train.loss import ContrastiveLoss
-from train.precision import FULL, Precision
+from train.precision import FULL, Precision, Towers
 from train.processes import replica_groups
 from train.stage2 import GradientShards
 from train.topology import Topology
@@ -42,14 +42,14 @@ class Engine:
         shards: GradientShards | None = None,
     ) -> None:
         self.model = quicken(model)
-        self._precision = precision
         self._shards = shards
         self._loss = loss
         self._topology = topology
         self._replicas = replica_groups(topology)
         # DataParallel averages gradients while others are being computed; it knows no groups.
         self._is_data_parallel = topology.world == topology.data > 1
-        self._layer = paddle.DataParallel(model) if self._is_data_parallel else model
+        towers = Towers(self.model, precision)
+        self._layer = paddle.DataParallel(towers) if self._is_data_parallel else towers
         if not self._is_data_parallel:
             self._begin_alike()
 
@@ -112,12 +112,10 @@ class Engine:
         self._average()
         return loss
 
-    def _forward(self, pixels: Tensor, tokens: Tensor, seed: int) -> Sequence[Tensor]:
-        """Both features and the logits' factor, in the type of the parameters."""
+    def _forward(self, pixels: Tensor, tokens: Tensor, seed: int) -> tuple[Tensor, ...]:
+        """Both features and the logits' factor."""
         paddle.seed(seed)
-        with self._precision.autocast():
-            outputs = self._layer(pixels, tokens)
-        return [x.astype(self.model.logit_scale.dtype) for x in outputs]
+        return self._layer(pixels, tokens)
 
     def _through(self, features: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         """Backward through the towers; a locked one's features take no gradient."""

@@ -1,7 +1,7 @@
 """Computing in half precision, where the device can.
 
-What is cast is what a layer multiplies, by Paddle's auto_cast: parameters, gradients, the
-optimizer's state, features, loss and logit scale are float32 at both levels. The parameters are
+What is cast is what the towers compute, by Paddle's auto_cast: parameters, gradients, the
+optimizer's state, unit features, loss and logit scale are float32 at both levels. The parameters are
 their own master weights, so that checkpoints, averages and ranks know nothing of all this.
 """
 
@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
 
 from train.flags import Arguments
 from zoo.errors import NonfiniteError, UsageError
+from zoo.models.clip import CLIP
 
 GROWS_AFTER = 2000  # steps; as paddle.amp.GradScaler
 SMALLEST = 1.0
@@ -38,10 +41,31 @@ class Precision:
             custom_black_list=self.black or None,
             level=self.level,
             dtype=self.dtype,
+            use_promote=self.level == "O1",  # O2 would spare all that meets a float32 parameter
         )
 
 
 FULL = Precision()
+
+
+class Towers(nn.Layer):
+    """A model whose towers compute in a precision, and all behind them in its parameters' type:
+    Paddle's auto_cast would normalise in half.
+    """
+
+    def __init__(self, model: CLIP, precision: Precision) -> None:
+        super().__init__()
+        self._model = model
+        self._precision = precision
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """float [B, 3, height, width], int64 [B, L] -> unit features [B, E] twice, and the logits'
+        factor [1]"""
+        scale = self._model.logit_scale
+        with self._precision.autocast():
+            images, texts = self._model.encode_image(pixels), self._model.encode_text(tokens)
+        unit = [F.normalize(features.astype(scale.dtype)) for features in (images, texts)]
+        return *unit, scale.exp()
 
 
 def find_precision(arguments: Arguments) -> Precision:

@@ -51,6 +51,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seed: int
     loss_scale: float | None = None  # with --fp16
     good_steps: int = 0  # since it changed
+    bad_samples: int = 0  # that all ranks met so far
     stream: Stream | None = None  # where its readers are, if the samples come as one
 
 

@@ -191,15 +191,16 @@ def _train(run: Run, feed: Feed) -> None:
     arguments, plan = run.arguments, run.plan
     for step in range(plan.done, plan.steps):
         pixels, tokens = feed.take()
-        run.report.step(step + 1, take_step(run, step, pixels, tokens, feed.bad.count), plan.batch)
+        figures = take_step(run, step, pixels, tokens, feed.bad.count)
+        run.report.step(step + 1, figures, plan.batch)
         last = step + 1 == plan.steps
         if last or (arguments.save_strategy == "steps" and (step + 1) % arguments.save_steps == 0):
-            _save(run, step + 1, feed)
+            _save(run, step + 1, feed, bad_samples=int(figures["bad_samples"]))
         if run.pictures is not None and (last or _is_evaluated(arguments, step + 1)):
             _evaluate(run, step + 1)
 
 
-def _save(run: Run, step: int, feed: Feed) -> None:
+def _save(run: Run, step: int, feed: Feed, *, bad_samples: int) -> None:
     """Every rank takes part, since each may hold a part of the state; the first one writes."""
     optimizer = run.optimizer.state()
     weights = _whole(run, dict(run.engine.model.named_parameters()))
@@ -218,6 +219,7 @@ def _save(run: Run, step: int, feed: Feed) -> None:
             batch=run.plan.batch,
             samples=run.plan.samples,
             seed=run.arguments.seed,
+            bad_samples=bad_samples,
             stream=feed.stream and msgspec.structs.replace(feed.stream, places=places),
             **({} if run.loss_scale is None else run.loss_scale.state()),
         ),

@@ -29,6 +29,7 @@ class Plan:
         done: steps that earlier runs did.
         resumed: the checkpoint that the run goes on from.
         stream: where that checkpoint's stream of samples was.
+        bad_samples: that earlier runs met.
         own: checkpoints in the output of later steps are another run's.
         lines: what the user should know of all this.
     """
@@ -43,6 +44,7 @@ class Plan:
     resumed: Path | None
     own: int
     stream: Stream | None
+    bad_samples: int
     lines: tuple[str, ...]
 
     def model(self, start: Start) -> Start:
@@ -64,7 +66,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
     output = Path(arguments.output_dir)
     pieces = topology.replicas * arguments.gradient_accumulation_steps
     batch = pieces * arguments.per_device_train_batch_size
-    resumed, done, stream, lines = None, 0, None, []
+    resumed, done, stream, bad_samples, lines = None, 0, None, 0, []
     if arguments.resume_from_checkpoint.lower() not in ("", "false", "none"):
         resumed = checkpoint.find_checkpoint(arguments.resume_from_checkpoint, output)
         state = checkpoint.read_state(resumed)
@@ -85,7 +87,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
                 where=resumed,
                 remedy="Choose another number of ranks, or --gradient_accumulation_steps.",
             )
-        done, stream = state.step, state.stream
+        done, stream, bad_samples = state.step, state.stream, state.bad_samples
         lines.append(f"going on from {resumed.name}")
         if state.batch != batch:
             batch = state.batch
@@ -135,6 +137,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         resumed=resumed,
         own=own,
         stream=stream,
+        bad_samples=bad_samples,
         lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch"),
     )
 

@@ -23,7 +23,7 @@ def take_step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> 
         step: how many were done before.
         pixels: float32 [B, 3, height, width], this replica's part of the batch.
         tokens: int64 [B, L].
-        bad: samples that this replica could not use so far.
+        bad: samples that this replica has not been able to use since it was started.
 
     Returns:
         What there is to tell, the same on every rank.
@@ -40,7 +40,7 @@ def take_step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> 
         seed=int(draws[0]),
         scale=scale,
     )
-    loss, bad_samples = run.engine.total(float(own), bad)
+    loss, bad_samples = run.engine.total(float(own), bad)  # summed over replicas
     loss /= run.topology.replicas
     norm = run.optimizer.clip(arguments.max_grad_norm, scale)
     if not math.isfinite(loss) or (run.loss_scale is None and not math.isfinite(norm)):
@@ -66,5 +66,5 @@ def take_step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> 
         "learning_rate": rate,
         "gradient_norm": norm,
         "logit_scale": model.logit_scale.exp().item(),
-        "bad_samples": bad_samples,
+        "bad_samples": plan.bad_samples + int(bad_samples),
     }

@@ -157,7 +157,11 @@ def test_bad_pictures_are_counted(
         annotations[number]["image"] = f"missing-{number}.png"
     path = tmp_path / "half.json"
     path.write_text(json.dumps(annotations))
-    assert read_log(run("--task_name", path))[-1]["bad_samples"] >= 10
+    log = read_log(run("--task_name", path, "--save_steps", 2))
+    assert log[-1]["bad_samples"] >= 10
+    shutil.rmtree(tmp_path / "run" / "checkpoint-4")  # as if the run had been killed at step 2
+    again = run("--task_name", path, "--resume_from_checkpoint", "True")
+    assert read_log(again) == log  # those of the first two steps are counted, too
 
 
 def test_no_picture_at_all_stops_the_run(run: Callable[..., Path], tmp_path: Path) -> None:

@@ -139,10 +139,7 @@ def test_a_resumed_run_is_equal_to_the_bit(
         shutil.rmtree(again / f"checkpoint-{step}")
     run("again", "--resume_from_checkpoint", "True")
     assert "anew" not in capsys.readouterr().err
-    logs = [
-        [{**entry, "bad_samples": 0} for entry in read_log(folder)] for folder in (again, whole)
-    ]
-    assert logs[0] == logs[1]  # bad samples are counted from where a process began
+    assert read_log(again) == read_log(whole)
     first, second = (
         load_file(folder / "checkpoint-9" / "model" / "model.safetensors")
         for folder in (again, whole)

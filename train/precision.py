@@ -1,8 +1,8 @@
 """Computing in half precision, where the device can.
 
 What is cast is what the towers compute, by Paddle's auto_cast: parameters, gradients, the
-optimizer's state, unit features, loss and logit scale are float32 at both levels. The parameters are
-their own master weights, so that checkpoints, averages and ranks know nothing of all this.
+optimizer's state, unit features, loss and logit scale are float32 at both levels. The parameters
+are their own master weights, so that checkpoints, averages and ranks know nothing of all this.
 """
 
 from __future__ import annotations

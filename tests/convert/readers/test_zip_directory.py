@@ -41,7 +41,7 @@ def test_finds_what_zipfile_wrote(mapped, records, zip64):
 
 def _zip64(plain: bytes) -> bytes:
     """The same archive with every size and offset in zip64's fields, as for more than 4 GiB."""
-    *_, entries, _size, start, _comment = struct.unpack("<4s4H2LH", plain[-END:])
+    *_, entries, _, start, _ = struct.unpack("<4s4H2LH", plain[-END:])
     directory = b""
     at = start
     for _ in range(entries):

@@ -133,9 +133,9 @@ def _layout(name: str, value: Value, storage_extent: Callable[[str], Extent]) ->
     if not isinstance(value, Call) or value.function != TENSOR:
         raise state_dict.no_tensor(name, value)
     match value.args:
-        case (Storage() as storage, int(start), size, strides, _requires_grad, _hooks):
+        case (Storage() as storage, int(start), size, strides, _, _):
             pass
-        case (Storage(), _, _, _, _, _, _metadata):
+        case (Storage(), _, _, _, _, _, _):  # the last one is metadata
             raise FormatError(f"tensor {shown(name)} is conjugated or negated lazily")
         case _:
             raise FormatError(f"tensor {shown(name)} is described as torch.save never does")

@@ -226,5 +226,6 @@ def read_state(folder: Path) -> State:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Views on the file, of which a rank takes into memory what it uses."""
     with open_checkpoint(path) as checkpoint:
-        return {name: np.array(checkpoint.tensor(name)) for name in checkpoint.tensors}
+        return {name: checkpoint.tensor(name) for name in checkpoint.tensors}

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-from paddle import Tensor
-
 from train import checkpoint
-from train.checkpoint import Snapshot, State
 from train.data.bad import BadSamples
 from train.data.feed import Feed
 from train.data.find import find_data
@@ -30,23 +25,21 @@ from train.groups import parameter_groups
 from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
-from train.precision import LossScale, find_loss_scale, find_precision
-from train.processes import check_same_step, gather_places
-from train.report import Live, Nothing, Report
+from train.precision import find_loss_scale, find_precision
+from train.processes import check_same_step
+from train.report import Live, Nothing, Report, Words
 from train.run import Run
+from train.snapshot import check_model, check_state, restore, take
 from train.stage2 import make_shards
 from train.start import build, describe, find_start
 from train.step import take_step
-from train.tensor_parallel import check_degree, cut, merge, split
+from train.tensor_parallel import check_degree, split
 from train.topology import Topology
 from train.zeroshot import evaluate
 from zoo.convert.source import own_name
-from zoo.convert.writer import WEIGHTS_NAME
-from zoo.errors import ConfigError
 from zoo.imagesets.recognise import open_imageset
 from zoo.inputs.preprocess import Preprocess
 from zoo.inputs.tokenizer import Tokenizer
-from zoo.spec import CLIPSpec, native
 from zoo.talk import Talk
 
 
@@ -83,12 +76,16 @@ def _prepare_and_train(
     if arguments.classification_eval:
         pictures = open_imageset(arguments.classification_eval)
     plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
-    _check_spec(plan, start.spec)
+    if plan.resumed is not None:
+        check_model(plan.resumed, start.spec)
+        start = replace(start, folder=plan.resumed / checkpoint.MODEL)
     check_same_step(plan.done, topology, plan.output)
     check_degree(start.spec, arguments, topology)
     precision = find_precision(arguments)
-    model = split(build(start if plan.resumed is None else plan.model(start), arguments), topology)
+    model = split(build(start, arguments), topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
+    if plan.resumed is not None:
+        check_state(plan.resumed, arguments, optimizer)
     shards = make_shards(arguments, topology, optimizer)
     if arguments.do_train and topology.rank == 0:
         checkpoint.set_aside(plan.output, after=plan.own)  # only with --overwrite_output_dir
@@ -112,7 +109,7 @@ def _prepare_and_train(
         for line in plan.lines:
             run.report.say(line)
         if plan.resumed is not None:
-            _restore(run, plan.resumed)
+            restore(run, plan.resumed)
         if arguments.do_train:
             inputs = Inputs(
                 preprocess=run.preprocess,
@@ -125,35 +122,9 @@ def _prepare_and_train(
 def _report(arguments: Arguments, topology: Topology, plan: Plan) -> Report:
     if topology.rank > 0:
         return Nothing()
+    if not arguments.do_train:
+        return Words()
     return Live(plan.output, arguments, steps=plan.steps, done=plan.done)
-
-
-def _check_spec(plan: Plan, spec: CLIPSpec) -> None:
-    """A run goes on with the model it began with."""
-    if plan.resumed is not None:
-        folder = plan.resumed / checkpoint.MODEL
-        if native.read(folder / native.CONFIG_NAME) != spec:
-            raise ConfigError(
-                "the checkpoint is of another architecture than --model",
-                where=folder,
-                remedy="Name the --model that the run began with, or another --output_dir.",
-            )
-
-
-def _restore(run: Run, folder: Path) -> None:
-    state = checkpoint.read_state(folder)
-    if run.loss_scale is not None and state.loss_scale is not None:
-        run.loss_scale = LossScale(state.loss_scale, state.good_steps)
-    run.optimizer.restore(checkpoint.read_arrays(folder / checkpoint.OPTIMIZER_NAME))
-    if run.average is not None:
-        weights = folder / checkpoint.EMA / WEIGHTS_NAME
-        parameters = dict(run.engine.model.named_parameters())
-        run.average.restore(
-            {
-                name: cut(weight, parameters[name], run.topology)
-                for name, weight in checkpoint.read_arrays(weights).items()
-            }
-        )
 
 
 def _feed(run: Run, data: Pairs | Records, inputs: Inputs) -> Feed:
@@ -201,42 +172,11 @@ def _train(run: Run, feed: Feed) -> None:
 
 
 def _save(run: Run, step: int, feed: Feed, *, bad_samples: int) -> None:
-    """Every rank takes part, since each may hold a part of the state; the first one writes."""
-    optimizer = run.optimizer.state()
-    weights = _whole(run, dict(run.engine.model.named_parameters()))
-    ema = None if run.average is None else _whole(run, run.average.weights)
-    places = gather_places(feed.places, run.topology)
-    if run.topology.rank > 0:
-        return
-    snapshot = Snapshot(
-        name=run.name,
-        spec=run.spec,
-        weights=weights,
-        ema=ema,
-        optimizer=optimizer,
-        state=State(
-            step=step,
-            batch=run.plan.batch,
-            samples=run.plan.samples,
-            seed=run.arguments.seed,
-            bad_samples=bad_samples,
-            stream=feed.stream and msgspec.structs.replace(feed.stream, places=places),
-            **({} if run.loss_scale is None else run.loss_scale.state()),
-        ),
-    )
-    folder = checkpoint.save(
-        run.plan.output, snapshot, command=run.command, keep=run.arguments.save_total_limit
-    )
-    run.report.event("checkpoint", step, {"folder": folder.name})
-
-
-def _whole(run: Run, weights: dict[str, Tensor]) -> dict[str, NDArray[np.float32]]:
-    """What the ranks have parts of, put together."""
-    parameters = dict(run.engine.model.named_parameters())
-    return {
-        name: merge(weight.detach(), parameters[name], run.topology).numpy()
-        for name, weight in weights.items()
-    }
+    snapshot = take(run, step, feed, bad_samples=bad_samples)
+    if snapshot is not None:
+        keep = run.arguments.save_total_limit
+        folder = checkpoint.save(run.plan.output, snapshot, command=run.command, keep=keep)
+        run.report.event("checkpoint", step, {"folder": folder.name})
 
 
 def _is_evaluated(arguments: Arguments, step: int) -> bool:

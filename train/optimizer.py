@@ -91,7 +91,8 @@ class Optimizer:
             parameter.clear_gradient(False)  # by position: the name is not read
 
     def state(self) -> State:
-        """What a later run goes on from, by the parameters' own names; every rank has to call it.
+        """What a later run goes on from, by the parameters' own names; every rank has to call it,
+        and the first one gets it.
 
         ``NAME.moment1`` and ``NAME.moment2`` of a parameter's whole shape; ``beta1_pow`` and
         ``beta2_pow`` [1].
@@ -106,7 +107,11 @@ class Optimizer:
                 if self._topology.sharding > 1:
                     value = value.clone()
                     dist.broadcast(value, src=self.source(name), group=self._group)
-                state[f"{name}.{moment}"] = merge(value, parameter, self._topology).numpy()
+                whole = merge(value, parameter, self._topology)
+                if self._topology.rank == 0:
+                    state[f"{name}.{moment}"] = whole.numpy()
+        if self._topology.rank > 0:
+            return {}
         first = next(iter(self._own.values()))
         for power, beta in POWERS.items():
             value = known.get(f"{first.name}_{power}_acc_0")

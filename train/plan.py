@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from train import checkpoint
 from train.data.order import batches_in_epoch
 from train.data.places import Stream
 from train.flags import Arguments
-from train.start import Start
 from train.topology import Topology
 from zoo.errors import ConfigError, PathError, UsageError
 
@@ -46,11 +45,6 @@ class Plan:
     stream: Stream | None
     bad_samples: int
     lines: tuple[str, ...]
-
-    def model(self, start: Start) -> Start:
-        """The start of a run that goes on: the same model, its weights the checkpoint's."""
-        assert self.resumed is not None
-        return replace(start, folder=self.resumed / checkpoint.MODEL)
 
 
 def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) -> Plan:
@@ -126,6 +120,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
     if topology.sharding > 1:
         what = "optimizer's state" + (" and gradients" if arguments.sharding == "stage2" else "")
         lines.append(f"{topology.sharding} ranks share out the {what}")
+    ended = "" if done < steps else ": they are done, and nothing is left to do"
     return Plan(
         output=output,
         batch=batch,
@@ -138,7 +133,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         own=own,
         stream=stream,
         bad_samples=bad_samples,
-        lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch"),
+        lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch{ended}"),
     )
 
 

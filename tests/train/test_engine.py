@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,6 @@ paddle = import_paddle()
 
 from train.engine import Engine  # noqa: E402
 from train.loss import ContrastiveLoss  # noqa: E402
-from train.precision import Precision  # noqa: E402
 from train.topology import Topology  # noqa: E402
 from zoo.models.clip import CLIP  # noqa: E402
 from zoo.models.initialize import initialize  # noqa: E402
@@ -105,27 +103,3 @@ def test_a_locked_tower_gets_no_gradient(
     _, expected = gradients(spec, pieces=1)
     _, found = gradients(spec, pieces=pieces, lock="visual.")
     compare(found, {n: g for n, g in expected.items() if not n.startswith("visual.")})
-
-
-@pytest.mark.parametrize("pieces", [1, 2])
-def test_every_pass_through_the_towers_is_in_the_precision_asked_for(
-    spec: CLIPSpec, batch: Batch, alone: Topology, monkeypatch: pytest.MonkeyPatch, pieces: int
-) -> None:
-    casting = [False]
-
-    @contextmanager
-    def autocast(_: Precision) -> Iterator[None]:
-        casting[0] = True
-        yield
-        casting[0] = False
-
-    monkeypatch.setattr(Precision, "autocast", autocast)
-    model, seen = initialize(CLIP(spec), 0), []
-    for tower in (model.visual.transformer, model.transformer):
-        tower.register_forward_pre_hook(lambda *_: seen.append(casting[0]))
-    loss = ContrastiveLoss(topology=alone, local_loss=False, gather_with_grad=False)
-    Engine(model, loss, alone, Precision(dtype="bfloat16")).backward(
-        *map(paddle.to_tensor, batch), pieces=pieces, seed=5
-    )
-    assert seen == [True] * 2 * (2 * pieces - 1)
-    assert not casting[0]

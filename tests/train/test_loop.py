@@ -261,5 +261,22 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     assert [path.name for path in (tmp_path / "run").glob("*checkpoint-*")] == ["checkpoint-1"]
 
 
+def test_a_run_that_is_at_its_end_says_so(
+    run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    assert "nothing is left to do" not in capsys.readouterr().err
+    output = run("--resume_from_checkpoint", "True")
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].endswith(f"weights of {output / 'checkpoint-4' / 'model'}")
+    assert told[2].endswith(": they are done, and nothing is left to do")
+
+
+def test_checks_alone_leave_the_log(run: Callable[..., Path], read_log: Log) -> None:
+    log = read_log(run())
+    output = run("--overwrite_output_dir", "--do_train", "False")
+    assert read_log(output) == log
+
+
 def test_checks_alone_train_nothing(run: Callable[..., Path]) -> None:
     assert not list(run("--do_train", "False").glob("checkpoint-*"))

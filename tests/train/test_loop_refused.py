@@ -41,6 +41,20 @@ def test_what_does_not_fit_the_checkpoint_is_refused(
         run("--resume_from_checkpoint", "True", output="other")
 
 
+def test_a_run_that_goes_on_needs_all_that_it_had(run: Callable[..., Path]) -> None:
+    output = run("--lock_image", "True")
+    again = ("--resume_from_checkpoint", "True", "--max_steps", 6)
+    with pytest.raises(ConfigError, match=r"no optimizer's state of .* visual") as raised:
+        run(*again)
+    assert "--lock_image" in raised.value.remedy
+    locked = (*again, "--lock_image", "True")
+    with pytest.raises(ConfigError, match="no moving average") as raised:
+        run(*locked, "--ema_decay", 0.9)
+    assert "Leave out --ema_decay" in raised.value.remedy
+    run(*locked)
+    assert (output / "checkpoint-6").is_dir()
+
+
 def test_warm_up_and_steps_have_to_fit(run: Callable[..., Path]) -> None:
     with pytest.raises(UsageError, match="4 steps of warm-up in a training of 4"):
         run("--warmup_steps", 4)

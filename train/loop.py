@@ -69,18 +69,18 @@ def _prepare_and_train(
         gather_with_grad=arguments.gather_with_grad,
     )
     start = find_start(arguments, talk)
-    assert start.spec.preprocess  # find_start takes no model without it, or of one tower
-    assert start.spec.text
+    spec = start.spec
+    assert spec.preprocess and spec.text  # find_start takes no model without it, or of one tower
     data = find_data(arguments, talk)
     pictures = None
     if arguments.classification_eval:
         pictures = open_imageset(arguments.classification_eval)
     plan = make_plan(arguments, topology, samples=len(data) if isinstance(data, Pairs) else None)
     if plan.resumed is not None:
-        check_model(plan.resumed, start.spec)
+        check_model(plan.resumed, spec)
         start = replace(start, folder=plan.resumed / checkpoint.MODEL)
     check_same_step(plan.done, topology, plan.output)
-    check_degree(start.spec, arguments, topology)
+    check_degree(spec, arguments, topology)
     precision = find_precision(arguments)
     model = split(build(start, arguments), topology)
     optimizer = Optimizer(parameter_groups(model, arguments), arguments, topology)
@@ -94,12 +94,12 @@ def _prepare_and_train(
         arguments=arguments,
         topology=topology,
         plan=plan,
-        spec=start.spec,
+        spec=spec,
         engine=Engine(model, loss, topology, precision, shards),
         optimizer=optimizer,
         average=MovingAverage(model, arguments.ema_decay) if arguments.ema_decay else None,
         loss_scale=find_loss_scale(arguments),
-        preprocess=Preprocess(start.spec.preprocess),
+        preprocess=Preprocess(spec.preprocess),
         pictures=pictures,
         report=_report(arguments, topology, plan),
         command=list(command),
@@ -113,7 +113,7 @@ def _prepare_and_train(
         if arguments.do_train:
             inputs = Inputs(
                 preprocess=run.preprocess,
-                tokenizer=Tokenizer(start.spec.text.context_length),
+                tokenizer=Tokenizer(spec.text.context_length),
                 seed=arguments.seed,
             )
             _train(run, _feed(run, data, inputs))

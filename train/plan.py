@@ -94,7 +94,7 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         raise PathError(
             f"the output has checkpoints already, up to {later[-1].relative_to(output)}",
             where=output,
-            remedy="Go on with --resume_from_checkpoint True, replace them with "
+            remedy=f"Go on with --resume_from_checkpoint {_how_named(later[-1])}, replace them with "
             "--overwrite_output_dir, or choose another --output_dir.",
         )
     if samples is not None and arguments.train_num_samples is not None:
@@ -135,6 +135,11 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         bad_samples=bad_samples,
         lines=(*lines, f"{steps} steps of {batch} pairs, {per_epoch} to an epoch{ended}"),
     )
+
+
+def _how_named(newest: Path) -> str:
+    """What was set aside, True does not mean."""
+    return str(newest) if newest.parent.name == checkpoint.REPLACED else "True"
 
 
 def _is_in(resumed: Path, output: Path) -> bool:

@@ -221,8 +221,9 @@ def test_a_run_that_ends_before_its_first_checkpoint_is_not_mixed_with_the_one_b
         run(*anew, resume, other, "--max_steps", 10)
     with pytest.raises(NotFoundError, match="replaced/: name one, or move them back"):
         run(resume, "True")
-    with pytest.raises(PathError, match="up to replaced/checkpoint-4"):
+    with pytest.raises(PathError, match="up to replaced/checkpoint-4") as raised:
         run()
+    assert f"--resume_from_checkpoint {output / 'replaced' / 'checkpoint-4'}," in str(raised.value)
     with pytest.raises(NonfiniteError):
         run(*anew)
     assert_equal(weights(output / "replaced", 4), before)

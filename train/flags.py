@@ -90,7 +90,10 @@ class Arguments:
     bf16: bool = flag(False, "layers multiply in bfloat16, on devices that can; all else float32")
     fp16: bool = flag(False, "layers multiply in float16, on devices that can; all else float32")
     fp16_opt_level: str = flag(
-        "O1", "O2: all but Paddle's black list computes in half, for --bf16 too", ("O1", "O2")
+        "O1",
+        "O2: Paddle's longer list of what computes in half, for --bf16 too; what takes a float32 "
+        "parameter stays float32",
+        ("O1", "O2"),
     )
     scale_loss: float = flag(2.0**15, "--fp16's first factor to the loss; it adapts")
     amp_custom_black_list: tuple[str, ...] = flag((), "Paddle operators that stay in float32")

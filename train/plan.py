@@ -94,8 +94,8 @@ def make_plan(arguments: Arguments, topology: Topology, *, samples: int | None) 
         raise PathError(
             f"the output has checkpoints already, up to {later[-1].relative_to(output)}",
             where=output,
-            remedy=f"Go on with --resume_from_checkpoint {_how_named(later[-1])}, replace them with "
-            "--overwrite_output_dir, or choose another --output_dir.",
+            remedy=f"Go on with --resume_from_checkpoint {_how_named(later[-1])}, replace them "
+            "with --overwrite_output_dir, or choose another --output_dir.",
         )
     if samples is not None and arguments.train_num_samples is not None:
         raise UsageError(f"--train_num_samples is for streams; this data set has {samples} samples")

@@ -41,7 +41,6 @@ class Precision:
             custom_black_list=self.black or None,
             level=self.level,
             dtype=self.dtype,
-            use_promote=self.level == "O1",  # O2 would spare all that meets a float32 parameter
         )
 
 

@@ -46,6 +46,8 @@ def main(argv: list[str]) -> int:
 
 
 def _choose(paddle: ModuleType, device: str) -> None:
+    if device == "cpu":  # a Paddle for GPUs would take one as it joins a job
+        os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
     try:
         paddle.set_device(device)
     except REFUSALS as error:

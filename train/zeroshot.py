@@ -6,7 +6,9 @@ import numpy as np
 import paddle
 import paddle.distributed as dist
 
+from train.report import tell
 from train.topology import Topology
+from zoo.cli.output import printable
 from zoo.errors import DatasetError
 from zoo.imagesets.ahead import prepared
 from zoo.imagesets.imageset import ImageSet
@@ -40,7 +42,12 @@ def evaluate(
     counts = np.zeros(3, np.int64)  # first right, among the best five, unreadable
     ready = prepared(batches, model.spec.preprocess, workers=workers)
     for pictures, inputs in zip(batches, ready, strict=True):
-        readable = [p for p, x in zip(pictures, inputs.problems, strict=True) if x is None]
+        readable = []
+        for picture, problem in zip(pictures, inputs.problems, strict=True):
+            if problem is None:
+                readable.append(picture)
+            else:
+                tell(printable(f"can't be read: {picture.name}: {problem}"))
         counts[2] += len(pictures) - len(readable)
         if readable:
             features = model.encode_image(inputs.pixels, normalize=True).numpy()
@@ -54,6 +61,11 @@ def evaluate(
         total //= topology.tensor  # the ranks of a replica have counted the same pictures
     first, five, unreadable = total.tolist()
     if unreadable:
-        raise DatasetError(f"{unreadable} pictures can't be read", where=images.name)
+        raise DatasetError(
+            f"{unreadable} pictures can't be read",
+            where=images.name,
+            remedy="The log of each rank names its own. Mend or remove them, and go on with "
+            "--resume_from_checkpoint True.",
+        )
     of = len(images.pictures)
     return {"top1": 100.0 * first / of, "top5": 100.0 * five / of}

@@ -149,6 +149,18 @@ def test_zero_shot_evaluation_at_steps_and_at_the_end(
     assert all(entry["top5"] == 100 for entry in found)  # of two classes
 
 
+def test_a_picture_that_can_not_be_evaluated_is_named(
+    run: Callable[..., Path], pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "eval"
+    shutil.copytree(pictures / "eval", folder)
+    (folder / "images" / "n1" / "3.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match="1 pictures can't be read"):
+        run("--classification_eval", folder)
+    assert "can't be read: n1/3.png: FORMAT" in capsys.readouterr().err
+    assert (tmp_path / "run" / "checkpoint-4").is_dir()
+
+
 def test_bad_pictures_are_counted(
     run: Callable[..., Path], pictures: Path, tmp_path: Path, read_log: Log
 ) -> None:

@@ -68,7 +68,6 @@ def test_autocast_gets_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
         "level": "O2",
         "custom_white_list": ("gelu",),
         "custom_black_list": ("softmax",),
-        "use_promote": False,
     }
 
 

@@ -12,7 +12,6 @@ import paddle.distributed as dist
 from paddle import Tensor
 from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients_with_group
 
-from train.linear import quicken
 from train.loss import ContrastiveLoss
 from train.precision import FULL, Precision, Towers
 from train.processes import replica_groups
@@ -41,7 +40,7 @@ class Engine:
         precision: Precision = FULL,
         shards: GradientShards | None = None,
     ) -> None:
-        self.model = quicken(model)
+        self.model = model
         self._shards = shards
         self._loss = loss
         self._topology = topology

@@ -14,6 +14,7 @@ from paddle import nn  # noqa: E402
 from paddle.incubate.nn.functional import fused_layer_norm  # noqa: E402
 
 from zoo.models.block import Attention, Transformer  # noqa: E402
+from zoo.models.linear import Linear  # noqa: E402
 
 Tower = Any  # a VisionTower or a TextTower
 
@@ -25,7 +26,7 @@ class OneProjection(Attention):
         nn.Layer.__init__(self)
         self.heads, self.scale, self.out_proj = plain.heads, plain.scale, plain.out_proj
         parts = (plain.q_proj, plain.k_proj, plain.v_proj)
-        self.packed = nn.Linear(plain.q_proj.weight.shape[0], 3 * plain.q_proj.weight.shape[1])
+        self.packed = Linear(plain.q_proj.weight.shape[0], 3 * plain.q_proj.weight.shape[1])
         self.packed.weight.set_value(paddle.concat([part.weight for part in parts], axis=1))
         self.packed.bias.set_value(paddle.concat([part.bias for part in parts]))
 

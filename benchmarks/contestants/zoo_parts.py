@@ -21,6 +21,7 @@ def prepare(rows: int, tokens: int, width: int, heads: int, mlp: int, activation
     import paddle.nn.functional as F
 
     from zoo.models.block import ACTIVATIONS
+    from zoo.models.linear import affine
 
     act: Callable[[Any], Any] = ACTIVATIONS[activation]  # type: ignore[index]
     x, hidden = paddle.randn([rows, tokens, width]), paddle.randn([rows, tokens, mlp])
@@ -31,9 +32,9 @@ def prepare(rows: int, tokens: int, width: int, heads: int, mlp: int, activation
     eps = 1e-5
 
     works = {
-        "q, k, v and out": lambda: [F.linear(x, square, bias) for _ in range(4)],
-        "MLP, up": lambda: F.linear(x, up, wide_bias),
-        "MLP, down": lambda: F.linear(hidden, down, bias),
+        "q, k, v and out": lambda: [affine(x, square, bias) for _ in range(4)],
+        "MLP, up": lambda: affine(x, up, wide_bias),
+        "MLP, down": lambda: affine(hidden, down, bias),
         "scores": lambda: paddle.einsum("bqhd,bkhd->bhqk", split * 0.125, split),
         "softmax": lambda: F.softmax(scores),
         "weighted values": lambda: paddle.einsum("bhqk,bkhd->bqhd", scores, split),

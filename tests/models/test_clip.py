@@ -117,3 +117,20 @@ def test_state_survives_paddles_own_saving(spec, inputs, tmp_path):
     missing, unexpected = other.set_state_dict(paddle.load(str(tmp_path / "model.pdparams")))
     assert not missing and not unexpected
     np.testing.assert_array_equal(model.encode_image(inputs[0]), other.encode_image(inputs[0]))
+
+
+@pytest.mark.filterwarnings("ignore:No ccache found")
+def test_a_compiled_model_trains_as_the_eager_one(spec, inputs):
+    """Paddle's tracer (paddle.jit.to_static) stumbles over closures, and over devices."""
+    model = initialize(CLIP(spec), 0)
+
+    def gradients(forward):
+        model.clear_gradients()
+        images, texts, scale = forward(*map(paddle.to_tensor, inputs))
+        (scale * images @ texts.T).trace().backward()
+        return {name: p.grad.numpy() for name, p in model.named_parameters()}
+
+    expected = gradients(model.forward)
+    found = gradients(paddle.jit.to_static(model.forward, backend=None))
+    for name, gradient in expected.items():
+        np.testing.assert_array_equal(found[name], gradient, err_msg=name)

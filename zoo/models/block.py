@@ -12,6 +12,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddle.distributed.fleet.utils import recompute
 
+from zoo.models.linear import Linear
 from zoo.spec import Activation, TowerSpec
 
 QUICK = 1.702
@@ -36,7 +37,7 @@ def has_fused_kernel(q: Tensor) -> bool:
     """Whether Paddle may have attention in one kernel for such queries: flash attention and its
     like are for half precision on GPUs. Which of them the device can run, Paddle asks the device.
     """
-    return q.place.is_gpu_place() and q.dtype in (paddle.float16, paddle.bfloat16)
+    return q.dtype in (paddle.float16, paddle.bfloat16) and q.place.is_gpu_place()
 
 
 class Attention(nn.Layer):
@@ -46,10 +47,10 @@ class Attention(nn.Layer):
         super().__init__()
         self.heads = spec.heads
         self.scale = spec.head_width**-0.5
-        self.q_proj = nn.Linear(spec.width, spec.width)
-        self.k_proj = nn.Linear(spec.width, spec.width)
-        self.v_proj = nn.Linear(spec.width, spec.width)
-        self.out_proj = nn.Linear(spec.width, spec.width)
+        self.q_proj = Linear(spec.width, spec.width)
+        self.k_proj = Linear(spec.width, spec.width)
+        self.v_proj = Linear(spec.width, spec.width)
+        self.out_proj = Linear(spec.width, spec.width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is the causal one: it is added to the scores."""
@@ -65,7 +66,8 @@ class Attention(nn.Layer):
 
     def project(self, x: Tensor) -> tuple[Tensor, ...]:
         """Queries, keys and values: [B, L, W] -> [B, L, H, D] thrice"""
-        return tuple(self._split(proj(x)) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        return self._split(q), self._split(k), self._split(v)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L, H, D] thrice -> [B, L, W]
@@ -100,9 +102,9 @@ class MLP(nn.Layer):
 
     def __init__(self, spec: TowerSpec) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(spec.width, spec.mlp_width)
+        self.c_fc = Linear(spec.width, spec.mlp_width)
         self.activation = ACTIVATIONS[spec.activation]
-        self.c_proj = nn.Linear(spec.mlp_width, spec.width)
+        self.c_proj = Linear(spec.mlp_width, spec.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, W] -> [B, L, W], through [B, L, M]"""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import paddle
 from paddle import Tensor, nn
 
 from zoo.models.block import Transformer
+from zoo.models.linear import affine
 
 
 class OwnLinear(nn.Layer):
@@ -19,9 +19,7 @@ class OwnLinear(nn.Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, in] -> [B, L, out]"""
-        inner, outer = self.weight.shape
-        rows = paddle.addmm(self.bias, x.reshape([-1, inner]), self.weight)
-        return rows.reshape([x.shape[0], x.shape[1], outer])
+        return affine(x, self.weight, self.bias)
 
 
 def keep_products(transformer: Transformer) -> None:

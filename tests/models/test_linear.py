@@ -1,6 +1,9 @@
-"""The linear layers that train: the same numbers as Paddle's own."""
+"""The linear layers of both towers: the same numbers as Paddle's own, and its own where it is
+quick."""
 
 from __future__ import annotations
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +13,8 @@ from zoo.runtime import import_paddle
 pytestmark = pytest.mark.paddle
 paddle = import_paddle()
 
-from train.linear import Affine, QuickLinear, quicken  # noqa: E402
 from zoo.models.clip import CLIP  # noqa: E402
-from zoo.models.initialize import initialize  # noqa: E402
+from zoo.models.linear import Affine, Linear  # noqa: E402
 from zoo.spec import CLIPSpec  # noqa: E402
 
 Arrays = list[np.ndarray]
@@ -52,20 +54,20 @@ def test_it_is_as_near_to_float64_as_paddles(dtype: str) -> None:
         assert error <= max(2 * own, 4 * float(np.finfo(dtype).eps))
 
 
-def test_every_linear_layer_of_both_towers_is_quickened_and_keeps_its_name(spec: CLIPSpec) -> None:
-    model = initialize(CLIP(spec), 0)
-    before = dict(model.named_parameters())
-    after = dict(quicken(model).named_parameters())
-    assert after.keys() == before.keys()
-    assert all(after[name] is before[name] for name in before)
-    kinds = [type(layer) for layer in model.sublayers()]
-    assert paddle.nn.Linear not in kinds
-    assert kinds.count(QuickLinear) == 6 * (spec.vision.layers + spec.text.layers)
+def test_every_linear_layer_of_both_towers_is_one(spec: CLIPSpec) -> None:
+    layers = [x for x in CLIP(spec).sublayers() if isinstance(x, paddle.nn.Linear)]
+    assert {type(layer) for layer in layers} == {Linear}
+    assert len(layers) == 6 * (spec.vision.layers + spec.text.layers)
 
 
-def test_a_device_that_sums_quickly_keeps_paddles_own(
-    spec: CLIPSpec, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("where", ["on GPU", "in a program", "on CPU"])
+def test_a_layer_is_paddles_own_but_in_eager_mode_on_cpu(
+    where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paddle.device, "get_device", lambda: "gpu:0")
-    kinds = [type(layer) for layer in quicken(initialize(CLIP(spec), 0)).sublayers()]
-    assert QuickLinear not in kinds
+    called: list[str] = []
+    monkeypatch.setattr(paddle.nn.Linear, "forward", lambda *_: called.append("Paddle's"))
+    monkeypatch.setattr(Affine, "apply", lambda *_: called.append("ours"))
+    monkeypatch.setattr(paddle, "in_dynamic_mode", lambda: where != "in a program")
+    place = SimpleNamespace(is_cpu_place=lambda: where != "on GPU")
+    Linear(3, 4).forward(SimpleNamespace(place=place))
+    assert called == ["ours" if where == "on CPU" else "Paddle's"]

@@ -10,7 +10,12 @@ from zoo.runtime import import_paddle
 from zoo.speed.product import product
 
 
-def prepare(folder: str) -> Works:
+def prepare(folder: str, plain: bool = False) -> Works:
+    """
+    Args:
+        folder: a converted checkpoint.
+        plain: with Paddle's own linear layers.
+    """
     paddle = import_paddle()
     from train.arguments import parse
     from train.engine import Engine
@@ -19,8 +24,11 @@ def prepare(folder: str) -> Works:
     from train.optimizer import Optimizer
     from train.start import build, find_start
     from train.topology import find_topology
+    from zoo.models.linear import Linear
     from zoo.talk import Silence
 
+    if plain:
+        setattr(Linear, "forward", paddle.nn.Linear.forward)  # noqa: B010
     words = ("--model", f"{folder}", "--output_dir", "unused", "--learning_rate", "1e-6")
     arguments = parse([*words, "--weight_decay", "0.2", "--max_grad_norm", "0"])
     topology = find_topology(arguments)

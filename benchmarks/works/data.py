@@ -10,12 +10,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from benchmarks.bench import Bench
+from benchmarks.inputs import captions, pairs
 from benchmarks.results import Case, Target
-from zoo.inputs import bpe
 from zoo.verify.probe import load_probe
 
 TITLE = "Data for training and zero-shot"
@@ -44,14 +43,9 @@ def _photographs(folder: Path) -> list[str]:
 
 def _training(bench: Bench, model: str, folder: Path, names: list[str]) -> Case:
     annotations = bench.folder / "pairs.json"
-    pairs = [{"image": str(folder / name), "caption": f"a photograph, {name}"} for name in names]
-    annotations.write_text(json.dumps(pairs))
-    draw = np.random.default_rng(0)
-    size = bench.checkpoints.spec(model).vision.image_size  # type: ignore[union-attr]
-    pixels = draw.standard_normal((BATCH, 3, *size), dtype=np.float32)
-    tokens = np.tile([bpe.START, *range(300, 310), bpe.END, *[0] * 65], (BATCH, 1))
-    given = bench.folder / "pairs.npz"
-    np.savez(given, pixels=pixels, tokens=tokens)
+    entries = [{"image": str(folder / name), "caption": f"a photograph, {name}"} for name in names]
+    annotations.write_text(json.dumps(entries))
+    given = pairs(bench.folder / "pairs.npz", bench.checkpoints.spec(model), captions(BATCH))
     step = bench.start("zoo_training", folder=str(bench.checkpoints.native(model)))
     loaders = {
         f"loader, {workers} workers": bench.start(

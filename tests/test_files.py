@@ -165,11 +165,11 @@ def test_what_is_there_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> N
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path, replace: bool) -> None:
     (tmp_path / "out").mkdir()
-    for name in ("d", "b\x1b[2J", "c", "a"):
+    for name in ("d", "b\x1b[2J", "c", "a été"):
         (tmp_path / "out" / name).write_text("mine")
     with pytest.raises(PathError, match="not zoo's: it has no file, and holds") as caught:
         fill(tmp_path / "out", "new", replace=replace)
-    assert caught.value.what.endswith(r"holds 'a', 'b\x1b[2J', 'c', ...")
+    assert caught.value.what.endswith(r"holds 'a été', 'b\x1b[2J', 'c', ...")
     assert "--force or not" in str(caught.value.remedy)
     assert len(names(tmp_path / "out")) == 4
 
@@ -287,3 +287,12 @@ def test_a_signal_while_cleaning_up_leaves_nothing(
         monkeypatch.setattr(shutil, "rmtree", interrupted)
     assert content(tmp_path / "out") == {"file": "new"}
     assert names(tmp_path) == ["out"]
+
+
+def test_what_is_missing_is_told_with_what_nearly_has_its_name(tmp_path: Path) -> None:
+    (tmp_path / "CLIP-ViT-B-32").mkdir()
+    near = files.missing(tmp_path / "CLIP-ViT-B-33")
+    assert near.where == str(tmp_path / "CLIP-ViT-B-33")
+    assert near.remedy == f"Did you mean: {tmp_path / 'CLIP-ViT-B-32'}"
+    for far in (tmp_path / "photographs", tmp_path / "no" / "such" / "folder"):
+        assert files.missing(far).remedy == f"It was looked for at {far}."

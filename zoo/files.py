@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,19 @@ def expanded(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise NotFoundError("there is no such home folder", where=text) from None
+
+
+def missing(path: Path, what: str = "file or folder") -> NotFoundError:
+    """The error of a path that leads nowhere: says what nearly has its name, or where it was looked
+    for, since the current folder may be another than was thought."""
+    from difflib import get_close_matches
+
+    remedy = f"It was looked for at {path.absolute()}."
+    with suppress(OSError):
+        names = [other.name for other in path.parent.iterdir()]
+        if near := get_close_matches(path.name, names, n=1):
+            remedy = f"Did you mean: {path.with_name(near[0])}"
+    return NotFoundError(f"there is no such {what}", where=path, remedy=remedy)
 
 
 def check_space(folder: Path, need: int, *, elsewhere: str) -> None:
@@ -194,7 +207,7 @@ def check_target(
     except OSError as error:
         raise as_zoo_error(error, target) from error
     if names and mark not in names:
-        found = ", ".join(map(ascii, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
+        found = ", ".join(map(repr, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
         raise PathError(
             f"the output exists and is not zoo's: it has no {mark}, and holds {found}",
             where=target,

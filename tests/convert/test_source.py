@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.convert.source import check_id, find_source, own_name
-from zoo.errors import NameInvalidError, NotFoundError, UsageError
+from zoo.convert.source import check_id, find_source, own_name, paths_told
+from zoo.errors import NameInvalidError, NetworkError, NotFoundError, UsageError, ZooError
 from zoo.manifest import registry
 
 G14 = "CLIP-ViT-g-14-laion2B-s34B-b88K"
@@ -172,6 +172,26 @@ def test_a_name_that_can_be_none_is_refused_before_anything_is_looked_at(
 def test_a_path_is_no_name(name: str) -> None:
     with pytest.raises(NameInvalidError):
         find_source("tiny-digits", name=name)
+
+
+@pytest.mark.parametrize("text", ["mine", "CLIP-ViT-B-32"])
+def test_a_folder_that_was_named_without_its_dot_is_told(here: Path, text: str) -> None:
+    with pytest.raises(ZooError) as caught:
+        find_source(text)
+    assert f"./{text}" not in str(caught.value)
+    (here / text).mkdir(parents=True)
+    with pytest.raises(ZooError) as caught:
+        find_source(text)
+    assert f"What lies here under this name is ./{text}\n" in str(caught.value)
+
+
+def test_a_repository_that_does_not_answer_may_have_been_a_folder(here: Path) -> None:
+    (here / "runs" / "mine").mkdir(parents=True)
+    for text, told in (("runs/mine", True), ("./runs/mine", False), ("runs/yours", False)):
+        with pytest.raises(NetworkError) as caught, paths_told(text):
+            raise NetworkError("no answer", remedy="Try again.")
+        assert ("./runs/mine" in str(caught.value.remedy)) == told
+        assert str(caught.value.remedy).endswith("Try again.")
 
 
 @given(

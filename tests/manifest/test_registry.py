@@ -69,6 +69,21 @@ def test_a_typo_suggests_the_nearest() -> None:
     assert "zoo list" in str(caught.value.remedy)
 
 
+@pytest.mark.parametrize("name", ["vit-b-32", "CLIP-ViT-B-33", "lion/CLIP-ViT-B-32"])
+def test_a_beginning_or_a_part_suggests_what_has_it(name: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        ZOO.find(name)
+    near = str(caught.value.remedy).removeprefix("Did you mean: ").split(", ")
+    of_laion = [m.id for m in ZOO.manifests if m.id.startswith("CLIP-ViT-B-32-")]
+    assert [other.removeprefix("laion/") for other in near] == of_laion
+
+
+def test_what_fits_most_of_the_zoo_suggests_the_list() -> None:
+    with pytest.raises(NotFoundError) as caught:
+        ZOO.find("Clip")
+    assert caught.value.remedy == "`zoo list` shows the models."
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

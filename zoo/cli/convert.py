@@ -90,10 +90,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _convert(text: str, args: argparse.Namespace, options: Options, out: Output) -> Path:
     from zoo.convert.obtain import convert_source
-    from zoo.convert.source import find_source
+    from zoo.convert.source import find_source, paths_told
 
-    source = find_source(text, name=args.id)
-    return convert_source(source, args.out, options, out, revision=args.revision)
+    with paths_told(text):
+        source = find_source(text, name=args.id)
+        return convert_source(source, args.out, options, out, revision=args.revision)
 
 
 def _convert_all(

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.cli.output import Output, printable
-from zoo.errors import NotFoundError
-from zoo.files import expanded
+from zoo.files import expanded, missing
 
 if TYPE_CHECKING:
     from zoo.convert.diff import TensorDiff
@@ -82,5 +81,5 @@ def _note(row: TensorDiff) -> str:
 def _path(text: str) -> Path:
     path = expanded(text.removeprefix("local-dir:"))
     if not path.exists():
-        raise NotFoundError("there is no such file or folder", where=text)
+        raise missing(path)
     return path

@@ -160,7 +160,7 @@ def _upto(args: argparse.Namespace) -> str:
 def _folders(model: str | None, out: Output) -> list[Path]:
     from zoo import cache
     from zoo.convert.bundled import bundled_checkpoint
-    from zoo.convert.source import find_source
+    from zoo.convert.source import find_source, paths_told
 
     if model is None:
         bundled = bundled_checkpoint(out)
@@ -172,9 +172,9 @@ def _folders(model: str | None, out: Output) -> list[Path]:
         return [source.path]
     folders = cache.converted(source.id)
     if not folders:
-        raise NotFoundError(
-            f"{source.id} has not been converted here", remedy=f"Convert it: zoo convert {model}"
-        )
+        remedy = f"Convert it: zoo convert {model}"
+        with paths_told(model):
+            raise NotFoundError(f"{source.id} has not been converted here", remedy=remedy)
     return folders
 
 

@@ -10,7 +10,7 @@ from zoo.convert import provenance
 from zoo.convert.chunks import DTYPES
 from zoo.convert.run import Options, convert
 from zoo.convert.select import is_converted
-from zoo.convert.source import Source, find_source
+from zoo.convert.source import Source, find_source, paths_told
 from zoo.errors import UsageError
 from zoo.files import check_target
 from zoo.manifest import Manifest
@@ -83,7 +83,11 @@ def converted_folder(text: str, talk: Talk) -> Path:
     Raises:
         ZooError: it is not there, or converting failed.
     """
-    source = find_source(text)
+    with paths_told(text):
+        return _converted(find_source(text), text, talk)
+
+
+def _converted(source: Source, text: str, talk: Talk) -> Path:
     if source.path is not None and source.path.is_dir() and is_converted(source.path):
         return source.path
     if source.path is None:

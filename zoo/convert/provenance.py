@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from zoo.errors import DigestError, NotFoundError
-from zoo.files import MARK, canonical_json, pretty_json, read_record, self_digest
+from zoo.files import MARK, canonical_json, missing, pretty_json, read_record, self_digest
 
 PROVENANCE_NAME = MARK
 TRAINED = "train"  # the format of a source that is none: the weights were trained
@@ -106,7 +106,7 @@ def read(folder: Path) -> Provenance:
         data = read_record(path)
     except FileNotFoundError:
         if not folder.exists():
-            raise NotFoundError("there is no such folder", where=folder) from None
+            raise missing(folder, "folder") from None
         raise NotFoundError(
             "no provenance.json: this folder was not written by zoo",
             where=folder,

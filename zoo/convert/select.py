@@ -149,7 +149,11 @@ def find_weights(folder: Path, family: str | None) -> Path:
         UsageError: there are several of names that say nothing.
     """
     if is_converted(folder):
-        raise UsageError("this folder is a converted checkpoint already", where=folder)
+        raise UsageError(
+            "this folder is a converted checkpoint already",
+            where=folder,
+            remedy="Use it as it is; for another --dtype, convert what it was converted from.",
+        )
     for name in WEIGHTS if family is None else (family,):
         found = _named(folder, name)
         if found is not None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import cache
 from zoo.data import BUNDLED
 from zoo.data import path as data_path
-from zoo.errors import NameInvalidError, NotFoundError
-from zoo.files import expanded
+from zoo.errors import (
+    NameInvalidError,
+    NetworkError,
+    NotFoundError,
+    OfflineError,
+    UsageError,
+)
+from zoo.files import expanded, missing
 from zoo.manifest import Manifest, registry
 
 HUB, LOCAL = "hf-hub:", "local-dir:"
@@ -59,11 +67,12 @@ def find_source(text: str, *, name: str | None = None) -> Source:
         path, name = data_path("tiny"), name or BUNDLED
     if path is not None:
         if not path.exists():
-            raise NotFoundError("there is no such file or folder", where=path)
+            raise missing(path)
         given = entry.id if entry else name
         return Source(id=given or own_name(path), path=path, repo=None, manifest=entry)
-    word = check_id(text.removeprefix(HUB))
-    found, repo = _named(word, on_hub=text.startswith(HUB))
+    with paths_told(text):
+        word = check_id(text.removeprefix(HUB))
+        found, repo = _named(word, on_hub=text.startswith(HUB))
     entry = entry or found
     return Source(id=entry.id if entry else name or word, path=None, repo=repo, manifest=entry)
 
@@ -81,6 +90,24 @@ def _named(word: str, *, on_hub: bool) -> tuple[Manifest | None, str | None]:
     if "/" not in word:
         zoo.find(word)  # no hub id: raises, and suggests the nearest
     return found, word
+
+
+@contextmanager
+def paths_told(text: str) -> Iterator[None]:
+    """Where nothing is found under a name, and a file or folder here has it, which SOURCE does not
+    mean by it, the error says how that one is written."""
+    try:
+        yield
+    except (NetworkError, NotFoundError, OfflineError, UsageError) as error:
+        hint = f"What lies here under this name is ./{text}"
+        with suppress(OSError):  # no file can have such a name
+            if (
+                not text.startswith((HUB, LOCAL, ".", "/", "~"))
+                and Path(text).exists()
+                and hint not in str(error.remedy)
+            ):
+                error.remedy = f"{hint}\n{error.remedy}" if error.remedy else hint
+        raise
 
 
 def check_id(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,8 @@ from types import MappingProxyType
 from zoo.errors import ConfigError, NotFoundError, UsageError
 from zoo.manifest.entry import Manifest, read
 from zoo.spec import Activation, CLIPSpec, open_clip
+
+SUGGESTED = 5  # names in a remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +127,18 @@ class Registry:
         )
 
 
-def _nearest(name: str, known: Iterable[str]) -> str | None:
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """A remedy with the names that ``name`` is a part of, whatever the case, or else those that
+    begin nearly so; None where there are none, or too many to be of help."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known)
-    return f"Did you mean: {', '.join(near)}" if near else None
+    near = [other for other in known if name.lower() in other.lower()]
+    if not near:
+        starts = {other[: len(name)] for other in known}
+        best = get_close_matches(name, [*known, *sorted(starts - {*known})], n=1)
+        near = [other for other in known if best and other.startswith(best[0])]
+    near = [long for long in near if not any(long.endswith(f"/{short}") for short in near)]
+    return f"Did you mean: {', '.join(near)}" if 0 < len(near) <= SUGGESTED else None
 
 
 @cache

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from zoo.convert import provenance
 from zoo.convert.provenance import Provenance
 from zoo.convert.select import Opened
-from zoo.errors import DigestError, NotFoundError, UsageError, ZooError
+from zoo.errors import DigestError, UsageError, ZooError
+from zoo.files import missing
 from zoo.manifest import Manifest, registry
 from zoo.talk import Talk
 from zoo.verify import evidence
@@ -127,7 +128,7 @@ def record(result: Result) -> Path:
 def _record(folder: Path) -> Provenance | None:
     """The provenance; None when it is damaged, which is for rung 1 to say."""
     if not folder.is_dir():
-        raise NotFoundError("there is no such folder", where=folder)
+        raise missing(folder, "folder")
     try:
         return provenance.read(folder)
     except DigestError:

@@ -40,14 +40,23 @@ def export(run_zoo: Run, source: Path, out: Path, *more: object) -> Any:
 
 
 def test_the_programs_are_judged_and_the_same_every_time(
-    converted_once: Path, without_open_clip: None, run_zoo: Run, tmp_path: Path
+    converted_once: Path,
+    without_open_clip: None,
+    run_zoo: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ran = export(run_zoo, converted_once, tmp_path / "one", "--json")
     assert ran.code == 0, ran.stderr
     parity = json.loads(ran.stdout)["parity"]
     assert parity["status"] == "pass"
     assert set(parity["figures"]["per layer"]) == {"visual.features", "text.features", "logits"}
-    assert export(run_zoo, converted_once, tmp_path / "two").code == 0
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = export(run_zoo, converted_once, tmp_path / "two")
+    assert ran.code == 0 and ran.stdout == f"{tmp_path / 'two'}\n"
+    _, told = ran.stderr.split("held against open_clip in float64\n")
+    assert told.startswith("parity pass  layers 3, outside 0, worst layer ")
+    assert max(map(len, told.splitlines())) <= 80
     assert names(tmp_path / "one") == {*FILES, "provenance.json"}
     for name in FILES:
         assert sha256_file(tmp_path / "one" / name) == sha256_file(tmp_path / "two" / name), name
@@ -91,7 +100,7 @@ def test_without_a_reference_that_is_said(
     other = altered(converted_once, tmp_path / "other")
     ran = export(run_zoo, other, tmp_path / "out")
     assert ran.code == 0
-    assert "parity with open_clip in float64: not run; without a provenance" in ran.stderr
+    assert "parity not run  without a provenance" in ran.stderr
     judged = json.loads((tmp_path / "out" / "parity.json").read_text())
     assert judged["status"] == "not run"
 

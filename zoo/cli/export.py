@@ -53,6 +53,7 @@ def _export(args: argparse.Namespace, out: Output) -> dict[str, Any]:
 
 
 def _programs(args: argparse.Namespace, out: Output) -> dict[str, Any]:
+    from zoo.cli.findings import grid
     from zoo.deploy.run import export_programs
     from zoo.verify.outcome import in_short
 
@@ -60,6 +61,7 @@ def _programs(args: argparse.Namespace, out: Output) -> dict[str, Any]:
         args.checkpoint, args.out, force=args.force, command=args.command, talk=out
     )
     told = in_short(outcome.figures) if outcome.status == "pass" else outcome.reason
-    out.say(f"parity with open_clip in float64: {outcome.status}; {told}")
+    out.say("what the programs compute, held against open_clip in float64")
+    out.table(grid([(f"parity {outcome.status}", told or "")]), stderr=True)
     parity = {"status": outcome.status, "reason": outcome.reason, "figures": outcome.figures}
     return {"folder": str(args.out), "parity": parity}

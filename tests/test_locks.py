@@ -35,7 +35,7 @@ def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path: Path) -> N
     for worker in workers:
         worker.join()
     assert most == 1
-    assert set(waited) == {"another process is writing out; waiting"}
+    assert set(waited) == {"another process is using out; waiting"}
     assert not names(target.parent)
 
 
@@ -103,5 +103,5 @@ def test_a_shared_lock_is_held_by_many_and_keeps_a_single_one_out(tmp_path: Path
             pass  # the second holder has gone, and has not taken the first one's lock away
     with locked(target, refuse), pytest.raises(LockError):
         locked(target, refuse, shared=True).__enter__()
-    assert said == ["another process is writing kind; waiting"] * 2
+    assert said == ["another process is using kind; waiting"] * 2
     assert not names(tmp_path)

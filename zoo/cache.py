@@ -65,6 +65,24 @@ def in_use(kind: str, say: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def reading(folder: Path, say: Callable[[str], object]) -> Iterator[None]:
+    """Within, a run reads a checkpoint or programs, beside other runs: `zoo cache rm` leaves the
+    folder where it is, and who would write it waits. What is not the cache's gets no lock, nor what
+    lies where this user can remove nothing.
+
+    Raises:
+        LockError, DiskError, AccessError: as the system says.
+    """
+    place = folder.resolve()
+    kinds = ((home() / kind).resolve() for kind in (MODELS, PROGRAMS))
+    if any(map(place.is_relative_to, kinds)) and os.access(place.parent, os.W_OK):
+        with locked(place, say, shared=True):
+            yield
+    else:
+        yield
+
+
 def kept_by_runs() -> list[Path]:
     """The folders of the kinds that are there."""
     return [home() / kind for kind in KINDS if (home() / kind).is_dir()]

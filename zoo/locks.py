@@ -31,7 +31,7 @@ def locked(target: Path, say: Callable[[str], object], *, shared: bool = False) 
         handle = _lock(
             path,
             fcntl.LOCK_SH if shared else fcntl.LOCK_EX,
-            lambda: say(f"another process is writing {target.name}; waiting"),
+            lambda: say(f"another process is using {target.name}; waiting"),
         )
     except OSError as error:
         raise as_zoo_error(error, path) from error

@@ -53,12 +53,12 @@ SECOND = Row(
     input="a second `zoo convert` to the same place",
     code=4,
     name="PATH",
-    says=("another process is writing out; waiting", "the output exists"),
+    says=("another process is using out; waiting", "the output exists"),
 )
 SECOND_FORCED = Row(
     input="a second `zoo convert --force` to the same place",
     code=0,
-    says=("another process is writing out; waiting",),
+    says=("another process is using out; waiting",),
 )
 SECOND_CACHED = Row(
     input="a second `zoo convert` of the same model into the cache",

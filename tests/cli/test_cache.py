@@ -185,7 +185,7 @@ def test_what_is_being_written_is_not_removed(
     converted(models / B32 / FLOAT32, dtype="float32")
     with held(models / B32 / FLOAT32):
         assert cli.main(["cache", "rm", B32]) == 7
-    assert "zoo: LOCK: another process is writing here" in capsys.readouterr().err
+    assert "zoo: LOCK: another process is using this" in capsys.readouterr().err
     assert (models / B32 / FLOAT32 / "model.safetensors").is_file()
 
 
@@ -199,7 +199,7 @@ def test_what_a_run_is_using_is_not_removed(
     with in_use(kind, print), in_use(kind, print):  # two runs at once
         assert cli.main(["cache", "rm", kind]) == 7
         assert kept.is_file()
-    assert "zoo: LOCK: another process is writing here" in capsys.readouterr().err
+    assert "zoo: LOCK: another process is using this" in capsys.readouterr().err
     assert cli.main(["cache", "rm", kind]) == 0
     assert not kept.exists() and not list(models.parent.glob(".*"))
 

@@ -114,7 +114,7 @@ def two(here: Path, start: Start) -> Two:
         first = start(*command, dtypes[0])
         wait_for(first, "writing")
         second = start(*command, dtypes[1])
-        wait_for(second, "another process is writing out; waiting")
+        wait_for(second, "another process is using out; waiting")
         return [first, second]
 
     return two

@@ -109,4 +109,4 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
         order.append("first")
     waiting.join()
     assert order == ["first", "second"]
-    assert said == ["another process is writing run; waiting"]
+    assert said == ["another process is using run; waiting"]

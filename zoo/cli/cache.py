@@ -175,7 +175,7 @@ def _unused(folder: Path) -> Iterator[None]:
 
     def refuse(_waiting: str) -> NoReturn:
         raise LockError(
-            "another process is writing here",
+            "another process is using this",
             where=folder,
             remedy="Nothing of it was removed. Run again when that process has ended.",
         )

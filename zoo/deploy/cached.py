@@ -42,8 +42,10 @@ def programs_for(folder: Path, talk: Talk) -> Path:
     }
     digest = hashlib.sha256(canonical_json(made_of)).hexdigest()
     out = cache.home() / cache.PROGRAMS / record.id / digest[:12]
+    if holds_programs(out):  # else a run that reads them would be waited for
+        return out
     with locked(out, talk.say):
-        if not holds_programs(out):
+        if not holds_programs(out):  # written by the process that was waited for
             talk.say(f"{record.id}: writing programs of Paddle Inference; later runs find them")
             with new_folder(out, replace=True) as partial:
                 write_programs(folder, partial, talk)

@@ -99,6 +99,7 @@ def embed(
         precision=precision,
     )
     with ExitStack() as stack:
+        stack.enter_context(cache.reading(folder, talk.say))
         stack.enter_context(locked(out, talk.say))
         stack.enter_context(cache.in_use(cache.EMBED, talk.say))
         stack.enter_context(locked(work, talk.say))

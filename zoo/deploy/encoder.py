@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.cache import reading
 from zoo.deploy import folder as programs
 from zoo.deploy.cached import programs_for
 from zoo.deploy.predictor import Predictor
@@ -73,13 +76,16 @@ def open_encoder(
         if processor is None or not processor.flags & BFLOAT16:
             raise UsageError("this processor does not multiply bfloat16", remedy="Choose float32.")
     found = folder if deployed else programs_for(folder, talk or Silence())
-    return Deployed(found, bfloat16=precision == "bfloat16")
+    return Deployed(found, bfloat16=precision == "bfloat16", talk=talk or Silence())
 
 
 class Deployed:
-    """Programs, each opened when it is first used."""
+    """Programs, each opened when it is first used; those of the cache are not removed meanwhile."""
 
-    def __init__(self, folder: Path, *, bfloat16: bool) -> None:
+    def __init__(self, folder: Path, *, bfloat16: bool, talk: Talk) -> None:
+        held = ExitStack()
+        held.enter_context(reading(folder, talk.say))
+        weakref.finalize(self, held.close)
         self.spec = native.read(folder / programs.CONFIG_NAME)
         self.programs = folder
         self._bfloat16 = bfloat16

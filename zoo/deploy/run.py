@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from zoo.cache import reading
 from zoo.convert.export.folder import (
     check_places,
     check_sources,
@@ -66,6 +67,7 @@ def export_programs(
     if spec.vision is not None and spec.preprocess is None:
         raise ConfigError("nothing says how pictures are prepared for this model", where=folder)
     with ExitStack() as stack:
+        stack.enter_context(reading(folder, talk.say))
         checkpoint = stack.enter_context(open_native(folder))
         record = record_of(folder)
         need = sum(WIDEST * math.prod(info.shape) for info in checkpoint.tensors.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from zoo.cache import reading
 from zoo.convert import provenance
 from zoo.convert.provenance import Provenance
 from zoo.convert.select import Opened
@@ -65,10 +66,11 @@ def verify(
         DatasetError: the data set is not what it should be.
         DiskError, AccessError: the evidence can't be written.
     """
-    record = _record(folder)
-    manifest = None if record is None else registry().names.get(record.id)
-    material = "not asked for" if zero_shot is None else find_material(zero_shot, record)
     with ExitStack() as stack:
+        stack.enter_context(reading(folder, talk.say))
+        record = _record(folder)
+        manifest = None if record is None else registry().names.get(record.id)
+        material = "not asked for" if zero_shot is None else find_material(zero_shot, record)
         opened = locate_source(folder, record, source)
         if isinstance(opened, Opened):
             stack.enter_context(opened.checkpoint)
@@ -95,8 +97,8 @@ def verify(
             command=command,
             rungs=number(outcomes),
         )
-    if record is not None:
-        _keep(folder / EVIDENCE_NAME, found)
+        if record is not None:
+            _keep(folder / EVIDENCE_NAME, found)
     return Result(
         folder=folder,
         evidence=found,

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.cache import reading
 from zoo.convert.assemble import tensor_records, to_write
 from zoo.convert.export import TARGETS
 from zoo.convert.export.folder import (
@@ -70,6 +71,7 @@ def export(
     """
     check_places(folder, out, replace=force)
     with ExitStack() as stack:
+        stack.enter_context(reading(folder, talk.say))
         checkpoint = stack.enter_context(open_native(folder))
         job = _plan(folder, checkpoint, TARGETS[to])
         talk.say(f"{out.name}: {to}, {len(job.tensors)} tensors, {shown_size(job.nbytes)}")

@@ -38,7 +38,9 @@ def test_every_layout_is_known_as_imagenet(laid_out: Path) -> None:
     assert images.name == "imagenet1k" and not images.whole and images.expected == 50_000
     assert "5 of 1,000 classes, 6 of 50,000 images" in images.layout
     assert images.classes == imagenet.class_names() and len(images.templates) == 80
-    assert [picture.label for picture in images.pictures] == sorted(LABELS)
+    assert sorted(picture.label for picture in images.pictures) == sorted(LABELS)
+    names = [picture.name for picture in images.pictures]
+    assert names == sorted(names)
 
 
 def test_imagenet_is_whole_with_all_its_pictures(samples) -> None:  # type: ignore[no-untyped-def]
@@ -122,6 +124,14 @@ def test_of_a_large_row_group_only_some_rows_are_held(  # type: ignore[no-untype
         for row in (0, 1, 7, 8, 30, 3, 49, 48):
             assert group.picture(row) == b"%d" % row
             assert len(group._batch) == (50 if held > 1 else 2 if row > 47 else 8)
+
+
+def test_no_row_group_is_read_twice(samples, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    images = open_imageset(str(parquet(tmp_path / "data", samples * 4)))
+    layout._group.cache_clear()
+    for picture in images.pictures:
+        picture.stored.read()
+    assert len(images.pictures) == 24 and layout._group.cache_info().misses == 24 // 2
 
 
 def test_one_parquet_file(samples, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

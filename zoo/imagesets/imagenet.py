@@ -12,7 +12,7 @@ import msgspec
 
 from zoo import data
 from zoo.errors import DatasetError
-from zoo.imagesets.imageset import ImageSet, Picture, Readable
+from zoo.imagesets.imageset import ImageSet, Readable, in_order
 
 NAME = "imagenet1k"
 CLASSES = 1000
@@ -52,9 +52,7 @@ def imagenet(
     Raises:
         DatasetError: there are too many, or they lack so little of the whole that it was lost.
     """
-    # By label, then by name: the same order whatever the layout.
-    rows = sorted(labelled, key=lambda row: (row[1], row[0]))
-    pictures = tuple(Picture(name=n, label=i, stored=stored) for n, i, stored in rows)
+    pictures = in_order(labelled)
     per_class = Counter(picture.label for picture in pictures)
     whole = len(per_class) == CLASSES and set(per_class.values()) == {PICTURES // CLASSES}
     counts = f"{len(per_class):,} of {CLASSES:,} classes, {len(pictures):,} of {PICTURES:,} images"

@@ -44,7 +44,7 @@ class ImageSet:
         layout: how it lies on disk, in words.
         classes: a name per class; two may share one.
         templates: prompts with ``{}`` where the class name goes.
-        pictures: in a fixed order.
+        pictures: in a fixed order, which is that on the disk.
         expected: how many there are under ``name``.
 
     Raises:
@@ -87,6 +87,13 @@ class ImageSet:
     def listing_digest(self) -> str:
         """sha256 over every picture's name, label and size."""
         return hashlib.sha256(canonical_json(listing(self.pictures))).hexdigest()
+
+
+def in_order(labelled: Iterable[tuple[str, int, Readable]]) -> tuple[Picture, ...]:
+    """Pictures from each one's name, label and bytes: by name, which is how they are stored, since
+    going back and forth between the row groups of parquet files means to read each many times."""
+    rows = sorted(labelled, key=lambda row: row[0])
+    return tuple(Picture(name=name, label=label, stored=stored) for name, label, stored in rows)
 
 
 def listing(pictures: Iterable[Picture]) -> list[list[object]]:

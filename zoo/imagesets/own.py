@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from zoo.imagesets import imagenet
-from zoo.imagesets.imageset import ImageSet, Picture, Readable
+from zoo.imagesets.imageset import ImageSet, Readable, in_order
 from zoo.imagesets.tree import Tree
 
 
@@ -21,8 +21,7 @@ def own(
     Raises:
         DatasetError: as ImageSet does.
     """
-    rows = sorted(labelled, key=lambda row: (row[1], row[0]))
-    pictures = tuple(Picture(name=n, label=i, stored=stored) for n, i, stored in rows)
+    pictures = in_order(labelled)
     return ImageSet(
         name=f"own data: {tree.where.name}",
         layout=layout,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,11 @@ from zoo.imagesets.bundled import held_out_digits
 from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.recognise import open_data
 from zoo.spec import native
+from zoo.talk import Silence
+from zoo.verify.bench import Bench
 from zoo.verify.encode import encode
-from zoo.verify.evaluation import BATCH, key
-from zoo.verify.journal import TIMING, journal_folder, read_rows
+from zoo.verify.evaluation import BATCH, Wish, find_material, key
+from zoo.verify.journal import journal_folder, read_rows, read_timing
 from zoo.verify.request import EncodeRequest
 from zoo.verify.retrieval import TEXTS, Features
 
@@ -68,30 +71,44 @@ def opened(asked: EncodeRequest) -> CaptionSet:
     return found
 
 
-def test_killed_half_way_and_resumed_it_leaves_the_same_evidence(
+def test_killed_half_way_and_resumed_it_shows_the_same(
     asked: EncodeRequest,
     kill_after: Callable[..., None],
-    run_zoo: Callable[..., object],
+    without_open_clip: None,
     converted_once: Path,
+    zoo_home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("zoo.verify.reference_side._installed", lambda: False)
+    """Rung 6 alone, on programs that are there: each process takes a minute on a busy machine."""
+    monkeypatch.setattr("zoo.verify.reference_side.find_goldens", lambda digest: None)
+    record = provenance.read(converted_once)
+    material = find_material(Wish(data=asked.data), record)
     found = []
-    for home in ("whole", "resumed"):
-        monkeypatch.setenv("ZOO_HOME", str(tmp_path / home))
-        at = tmp_path / home / Path(asked.out).relative_to(tmp_path / "zoo-home")
-        if home == "resumed":
+    for home in (tmp_path / "whole", tmp_path / "resumed"):
+        monkeypatch.setenv("ZOO_HOME", str(home))
+        home.mkdir()
+        (home / "programs").symlink_to((zoo_home / "programs").resolve())
+        at = home / Path(asked.out).relative_to(zoo_home)
+        if home.name == "resumed":
             killed(msgspec.structs.replace(asked, out=str(at)), kill_after)
             assert (at / "journal.json").is_file() and not (at / Features.FILE).exists()
-        ran = run_zoo("verify", converted_once, "--zero-shot", "--data", asked.data)
-        assert ran.code == 0, ran.stderr  # type: ignore[attr-defined]
-        assert len(read_rows(at, Features)) == COUNT
-        made = json.loads((at / TIMING).read_bytes())["images"]
-        assert made == COUNT if home == "whole" else 0 < made <= COUNT - 2 * BATCH
-        evidence = converted_once / "evidence.json"
-        found.append([p.read_bytes() for p in (evidence, at / Features.FILE, at / TEXTS)])
-        evidence.unlink()
+        bench = Bench(
+            converted_once,
+            record=record,
+            source="not at hand",
+            manifest=None,
+            material=material,
+            work=tmp_path,
+            talk=Silence(),
+        )
+        with closing(bench):
+            outcome = bench.zero_shot()
+        assert outcome.status == "pass" and len(read_rows(at, Features)) == COUNT
+        made = read_timing(at)["images"]
+        assert made == COUNT if home.name == "whole" else 0 < made <= COUNT - 2 * BATCH
+        files = [(at / name).read_bytes() for name in (Features.FILE, TEXTS)]
+        found.append((files, outcome, bench.environment))
     assert found[0] == found[1]
 
 

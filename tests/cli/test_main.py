@@ -83,7 +83,7 @@ def test_version(run_zoo: Run) -> None:
     [
         (["conver"], "Did you mean: zoo convert"),
         (["xyz"], "See: zoo --help"),
-        (["--json"], "there is no command '--json'"),
+        (["--json", "list"], "--json stands before any command"),
         (["list", "--nothing"], "unrecognized arguments: --nothing\nSee: zoo list --help"),
         (["list", "--jso"], "unrecognized arguments: --jso"),  # no abbreviations
         (["list", "-q", "-v"], "not allowed with"),

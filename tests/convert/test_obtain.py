@@ -51,7 +51,7 @@ def test_what_is_on_this_disk_is_converted_from_there(
 def test_what_only_the_cache_has_is_found_there_and_is_no_source(hub: Hub, silence: Talk) -> None:
     made = convert_source(find_source(str(hub.folder), name="my-model"), None, OPTIONS, silence)
     assert converted_folder("my-model", silence) == made
-    with pytest.raises(UsageError, match="no longer a source"):
+    with pytest.raises(UsageError, match="converted already"):
         convert_source(find_source("my-model"), None, OPTIONS, silence)
     assert hub.asked == []
 

@@ -19,8 +19,8 @@ from zoo.errors import UsageError, ZooError
 COMMANDS = {
     "list": "the models of the zoo: parameters, top-1, licence and status",
     "show": "one model: its source, what is claimed, what a run has shown",
-    "convert": "turn a torch checkpoint into a Paddle checkpoint",
-    "export": "turn a Paddle checkpoint into another library's folder",
+    "convert": "turn a torch or PaddleMIX checkpoint into a Paddle checkpoint",
+    "export": "turn a Paddle checkpoint into another library's, or programs",
     "embed": "pictures and texts become embeddings",
     "verify": "climb the ladder: prove what a converted checkpoint computes",
     "diff": "compare two checkpoints tensor by tensor",
@@ -49,13 +49,15 @@ class _Parser(argparse.ArgumentParser):
 def _program() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:<{width}} {summary}" for name, summary in COMMANDS.items())
-    return _Parser(
+    parser = _Parser(
         prog="zoo",
         usage="zoo COMMAND [OPTIONS]",
         description="Trustworthy CLIP weights for PaddlePaddle.",
         epilog=f"commands:\n{listing}\n\nzoo COMMAND --help has examples.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="store_true", help="show zoo's version and exit")
+    return parser
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +82,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         if any("\ud800" <= c <= "\udfff" for c in word):  # bytes that are no UTF-8
             raise UsageError("an argument is not UTF-8", where=word)
     name = argv[0]
+    if name.startswith("-"):
+        raise UsageError(
+            f"{name} stands before any command", remedy="Options go behind it: zoo COMMAND --json"
+        )
     if name not in COMMANDS:
         from difflib import get_close_matches
 

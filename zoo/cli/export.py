@@ -28,7 +28,10 @@ PROGRAMS = "inference"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", metavar="DIR", type=Path, help="a converted checkpoint")
-    parser.add_argument("--to", choices=(*LIBRARIES, PROGRAMS), required=True, help="whose format")
+    formats = (*LIBRARIES, PROGRAMS)
+    parser.add_argument(
+        "--to", choices=formats, metavar="FORMAT", required=True, help=", ".join(formats)
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="the folder to make")
     parser.add_argument("--force", action="store_true", help="replace what zoo wrote at --out")
 

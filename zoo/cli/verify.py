@@ -35,11 +35,14 @@ CAUGHT = {True: "[green]caught[/]", False: "[red]MISSED[/]", None: MARKS["not ru
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", metavar="MODEL|DIR", nargs="?", help="a converted model or its folder (all)"
+        "model",
+        metavar="MODEL|DIR",
+        nargs="?",
+        help="a converted model or its folder (all there are)",
     )
     parser.add_argument("--source", help="what it was converted from (where its provenance says)")
     parser.add_argument(
-        "--upto", type=_rung, metavar="RUNG", help="the highest rung to try, 1 to 6 (5)"
+        "--upto", type=_rung, metavar="RUNG", help="the highest rung to try: its name or number (5)"
     )
     parser.add_argument(
         "--strict", action="store_true", help="a rung that could not run is an error (exit 8)"

@@ -43,8 +43,8 @@ def convert_source(
         return convert(source, source.path, out, options, talk)
     if source.repo is None:
         raise UsageError(
-            f"{source.id} is a model that was converted here, and no longer a source",
-            remedy="`zoo cache ls` names its folders. To convert it again, name what it came from.",
+            "a model that only the cache has is converted already",
+            remedy="`zoo show MODEL` says what it came from. To convert it again, name that.",
         )
     if out is not None:  # before gigabytes come down
         check_target(out, replace=options.force)

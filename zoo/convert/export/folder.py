@@ -26,6 +26,12 @@ def check_places(folder: Path, out: Path, *, replace: bool) -> None:
         NotFoundError: the folder is no converted checkpoint.
         PathError, AccessError: the output can't be written there.
     """
+    if not folder.exists():
+        raise NotFoundError(
+            "there is no such folder",
+            where=folder,
+            remedy="`zoo convert` prints the one that it made; `zoo show MODEL` names it, too.",
+        )
     if not is_converted(folder):
         raise NotFoundError(
             "this folder is no converted checkpoint",

@@ -26,7 +26,7 @@ from train.loss import ContrastiveLoss
 from train.optimizer import Optimizer
 from train.plan import Plan, make_plan
 from train.precision import find_loss_scale, find_precision
-from train.processes import check_same_step
+from train.processes import check_same_step, meet
 from train.report import Live, Nothing, Report, Words
 from train.run import Run
 from train.snapshot import check_model, check_state, restore, take
@@ -57,6 +57,7 @@ def train(arguments: Arguments, topology: Topology, command: Sequence[str], talk
     """
     output = Path(arguments.output_dir)
     with nullcontext() if topology.rank else checkpoint.owned(output, talk.say):
+        meet(topology)  # what is there changes while the first rank waits for another run
         _prepare_and_train(arguments, topology, command, talk)
 
 

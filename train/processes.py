@@ -38,8 +38,8 @@ def start(topology: Topology) -> None:
         fleet.init(is_collective=True, strategy=strategy, log_level="WARNING")
 
 
-def finish(topology: Topology) -> None:
-    """Waits for the others, so that no rank goes while another still talks to it."""
+def meet(topology: Topology) -> None:
+    """Waits until every rank is here."""
     if topology.world > 1:
         dist.barrier()
 

@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
             talk = Silence() if topology.rank else Output(Namespace(json=0, quiet=0, verbose=0))
             train(arguments, topology, ["train/run_pretrain_dist.py", *argv], talk)
-            processes.finish(topology)
+            processes.meet(topology)  # no rank goes while another still talks to it
     return outcome.code
 
 

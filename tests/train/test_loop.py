@@ -258,6 +258,17 @@ def test_later_checkpoints_are_not_mixed_with_those_of_a_run_that_goes_on_earlie
     assert [path.name for path in output.glob("*checkpoint-*")] == ["checkpoint-3"]
 
 
+def test_ranks_look_for_checkpoints_once_the_first_one_holds_the_folder(
+    run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While it waits for another run, that one writes more."""
+    newest = run("--save_steps", 2) / "checkpoint-4"
+    later = newest.rename(newest.parent.parent / "later")
+    monkeypatch.setattr("train.loop.meet", lambda topology: later.rename(newest))
+    run("--resume_from_checkpoint", "True")
+    assert "going on from checkpoint-4" in capsys.readouterr().err
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(
     run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

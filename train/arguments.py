@@ -151,7 +151,15 @@ def _check(arguments: Arguments) -> None:
     if arguments.fp16 and arguments.bf16:
         raise UsageError("--fp16 and --bf16: only one of them can be")
     half = ("--fp16 or --bf16", arguments.fp16 or arguments.bf16)
-    needs = dict.fromkeys(_OF_HALF, half) | {"scale_loss": ("--fp16", arguments.fp16)}
+    needs = dict.fromkeys(_OF_HALF, half) | {
+        "scale_loss": ("--fp16", arguments.fp16),
+        "eval_steps": ("--evaluation_strategy steps", arguments.evaluation_strategy == "steps"),
+        "pretrained_text_model": ("--classification_eval", bool(arguments.classification_eval)),
+        "logging_dir": (
+            "--tensorboard or --report_to",
+            arguments.tensorboard or arguments.report_to != "none",
+        ),
+    }
     for entry in fields(Arguments):
         needed, given = needs.get(entry.name, ("", True))
         if not given and getattr(arguments, entry.name) != entry.default:

@@ -56,7 +56,7 @@ class GradientShards:
         self._computed.remove(name)
         parameter = self._parameters[name]
         gradient = parameter.grad
-        dist.all_reduce(gradient, group=self.group)
+        dist.reduce(gradient, dst=self._owners[name], group=self.group)
         if self._owners[name] == dist.get_rank():
             known = self._sums.get(name)
             self._sums[name] = gradient.clone() if known is None else known.add_(gradient)

@@ -178,8 +178,9 @@ def runs(world: World, words: list[str]) -> Seen:
         patch.setattr(report.sys, "stderr", Terminal())
         loop.train(arguments, ALONE, words, Silence())
     output = Path(arguments.output_dir)
-    entries = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
     files = [path.relative_to(output).as_posix() for path in output.rglob("*")]
+    log = (output / "log.jsonl").read_text() if "log.jsonl" in files else ""
+    entries = [json.loads(line) for line in log.splitlines()]
     return {
         "checkpoints": sorted(name for name in files if "/" not in name and "checkp" in name),
         "averages": [name for name in files if name.endswith("/ema")],

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+
+import pytest
 
 from zoo.verify import evidence
 from zoo.verify.compare import LayerError
@@ -77,6 +80,18 @@ def test_the_page(tmp_path: Path) -> None:
     assert "http" not in text and "url(" not in text
     assert page.count["svg"] == 2 and page.count["circle"] == 2 * len(LAYERS)
     assert text.count("Status: <strong>claimed</strong>") == 2
+    assert text.count("no rung passed") == 2, "parity stands on three that were not climbed"
+
+
+@pytest.mark.parametrize(
+    ("caught", "said"), [(True, "caught"), (False, "missed"), (None, "not run")]
+)
+def test_what_became_of_a_control(tmp_path: Path, caught: bool | None, said: str) -> None:
+    found = result("a")
+    control = replace(found.controls[0], caught=caught)
+    write_report(tmp_path / "report.html", [replace(found, controls=(control,))])
+    page = (tmp_path / "report.html").read_text().partition("Negative controls")[2]
+    assert f'<span class="{said.replace(" ", "-")}">{said}</span>' in page
 
 
 def test_a_layer_outside_the_band_is_marked() -> None:

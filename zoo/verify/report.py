@@ -35,6 +35,11 @@ polyline { fill: none; stroke-width: 1.5; } .ours { stroke: var(--ours); }
 .reference { stroke: var(--soft); stroke-dasharray: 4 3; } .in { fill: var(--ours); }
 .out { fill: var(--bad); } pre { overflow-x: auto; font-size: .85rem; }
 .wide { overflow-x: auto; }
+@media (max-width: 40rem) { svg { width: 40rem; } tr, td { display: block; }
+  tr:first-child { display: none; } td { padding: 0; border: 0; }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .bounds::before { content: "bounds: "; color: var(--soft); }
+  td:nth-child(-n+3) { display: inline-block; padding-right: .75rem; } }
 """
 
 
@@ -60,6 +65,7 @@ def _section(result: Result) -> str:
     parts = [
         f"<h1>{escape(evidence.subject.id)}</h1>",
         f'<p class="verdict">Status: <strong>{result.status}</strong></p>',
+        f'<p class="soft">{_passed(evidence.height)}</p>',
         f'<p class="soft">tensors {escape(evidence.subject.tensors_digest[:16])}…, '
         f"<code>{escape(' '.join(evidence.command))}</code></p>",
         "<h2>The ladder</h2>",
@@ -69,7 +75,7 @@ def _section(result: Result) -> str:
     if layers:
         parts += [
             "<h2>Error per layer</h2>",
-            plot_layers(layers),
+            f'<div class="wide">{plot_layers(layers)}</div>',
             '<p class="soft">Relative RMS error against float64. Solid: Paddle in float32. Dashed: '
             "the reference in float32. Shaded: what ours may be, the larger of twice the "
             "reference's error and 4 units in the last place. Point at a dot for its figures.</p>",
@@ -85,10 +91,17 @@ def _section(result: Result) -> str:
             ]
             for control in result.controls
         ]
-        parts += ["<h2>Negative controls</h2>", _table(("mistake", "", "by rung", "", ""), rows)]
+        head = ("mistake", "", "by rung", "worst error", "found first")
+        parts += ["<h2>Negative controls</h2>", _table(head, rows)]
     environment = json.dumps(evidence.environment, indent=2, sort_keys=True, ensure_ascii=False)
     parts += ["<h2>Environment</h2>", f"<pre>{escape(environment)}</pre>"]
     return "\n".join(parts)
+
+
+def _passed(height: int) -> str:
+    """How high the ladder was climbed without a gap: what a status stands for."""
+    rungs = {0: "no rung", 1: "rung 1"}.get(height, f"rungs 1 to {height}")
+    return f"{rungs} passed, of the six below; each stands on the ones before it"
 
 
 def _rung(rung: Rung) -> list[str]:
@@ -100,7 +113,7 @@ def _rung(rung: Rung) -> list[str]:
         escape(rung.name),
         _word(rung.status),
         "<br>".join(told),
-        _figures(rung.bounds),
+        f'<div class="bounds">{_figures(rung.bounds)}</div>' if rung.bounds else "",
     ]
 
 

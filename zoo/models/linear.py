@@ -1,8 +1,8 @@
 """Linear layers as quick on CPU as their products.
 
 Paddle adds a bias in a pass of its own, on one core, and sums its gradient over the rows as slowly
-as it multiplies: more than a tenth of a training step. Here the product begins with the bias, and the sum is
-a product with ones.
+as it multiplies: more than a tenth of a training step. Here the product begins with the bias, and
+the sum is a product with ones.
 
 Shapes: B batch, L tokens, I inputs, O outputs.
 """

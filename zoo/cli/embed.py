@@ -81,7 +81,7 @@ def _folder(text: str, out: Output) -> Path:
 def _show(made: Embedded, out: Output) -> None:
     from zoo.verify.outcome import in_short
 
-    out.say(f"{made.images:,} images and {made.texts:,} texts embedded")
+    out.say(f"embedded: images {made.images:,}, texts {made.texts:,}")
     if made.unreadable:
         first = "; ".join(f"{name}: {problem}" for name, problem in made.unreadable[:SHOWN])
         out.say(f"{len(made.unreadable):,} images can't be read and are left out: {first}")

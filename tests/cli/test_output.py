@@ -151,3 +151,21 @@ def test_a_table_s_lines_end_where_their_text_does(capsys: Capture) -> None:
 def test_wrong_usage_is_told_truly(capsys: Capture, words: list[str], said: str) -> None:
     assert main(words) != 0
     assert said in capsys.readouterr().err
+
+
+def test_data_and_talk_keep_their_order_in_one_file() -> None:
+    """As in ``zoo verify ... > log 2>&1``: what was found comes before how it ends."""
+    program = (
+        "import sys, zoo.cli.list as command, zoo.cli\n"
+        "from zoo.cli.output import Output\n"
+        "def run(args):\n"
+        "    out = Output(args)\n"
+        "    out.data('found'); out.say('and'); out.data('more')\n"
+        "    raise ValueError('end')\n"
+        "command.run = run\n"
+        "sys.exit(zoo.cli.main(['list']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert ran.stdout.startswith("found\nand\nmore\nzoo: UNEXPECTED: ValueError: end\n")

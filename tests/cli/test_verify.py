@@ -39,6 +39,7 @@ def test_a_damaged_file_is_exit_5_and_named(run_zoo, converted: Path) -> None:  
     weights.write_bytes(data)
     ran = run_zoo("verify", converted)
     assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
+    assert ran.stderr.rstrip().endswith("convert it again, or take it anew from where it came.")
     assert "status: claimed" in ran.stdout
     ran = run_zoo("verify", converted, "--json")
     assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr

@@ -28,6 +28,7 @@ Parity needs open_clip (the extra `reference`) or goldens that it made, and
 Paddle. The evidence is left in the checkpoint's folder."""
 
 RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline", "zero-shot")
+DAMAGED = "Don't use this folder: convert it again, or take it anew from where it came."
 DEFAULT = "pipeline"  # the highest rung that needs no data set
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not run": "[yellow]not run[/]"}
 CAUGHT = {True: "[green]caught[/]", False: "[red]MISSED[/]", None: MARKS["not run"]}
@@ -266,8 +267,10 @@ def _judge(results: Sequence[Result], *, asked: str | None, strict: bool) -> Non
         where = result.evidence.subject.id
         for name, outcome in result.outcomes.items():
             if outcome.status == "fail":
-                kind = DigestError if name == "files" else CheckError
-                raise _error(kind, f"rung {name} failed", outcome.reason, where)
+                error = _error(CheckError, f"rung {name} failed", outcome.reason, where)
+                if name == "files":
+                    raise DigestError(error.what, where=where, remedy=DAMAGED)
+                raise error
         missed = [control.name for control in result.controls if control.caught is False]
         if missed:
             raise CheckError(f"not caught: {', '.join(missed)}", where=where)

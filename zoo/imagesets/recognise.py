@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.errors import DatasetError, NotFoundError
-from zoo.files import expanded
+from zoo.errors import DatasetError
+from zoo.files import expanded, missing
 from zoo.imagesets import bundled, captions, flat, folders, parquet, shards
 from zoo.imagesets.captions import CaptionSet
 from zoo.imagesets.imageset import ImageSet, is_picture
@@ -58,7 +58,7 @@ def open_data(data: str) -> ImageSet | CaptionSet:
         return bundled.held_out_digits()
     path = expanded(data)
     if not path.exists():
-        raise NotFoundError("there is no such data set", where=path)
+        raise missing(path, "data set")
     path = _validation(path)
     tree = _lone_parquet(path) or open_tree(path)
     for layout in LAYOUTS:

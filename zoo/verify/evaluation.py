@@ -99,7 +99,11 @@ def _named(text: str) -> str:
             return str(under)
     if not (path := expanded(text)).exists():
         beside = f" and under {DATA}={root}" if root else f"; {DATA} is not set"
-        raise NotFoundError(f"there is no such data set here{beside}", where=text)
+        raise NotFoundError(
+            f"there is no such data set here{beside}",
+            where=text,
+            remedy=f"Give its path to --data, or set {DATA} to the folder that it is in.",
+        )
     return str(path.resolve())
 
 

@@ -117,6 +117,7 @@ def test_a_folder_of_a_model_of_the_zoo_names_its_entry(
         ("./in", 6, "this is no converted checkpoint"),
         ("./in/open_clip_config.json", 6, "this is no converted checkpoint"),
         ("somebody/else", 6, "there is no model 'somebody/else' in the zoo"),
+        ("in/open_clip_config.json", 6, "under this name is ./in/open_clip_config.json"),
     ],
 )
 @pytest.mark.usefixtures("here")

@@ -14,7 +14,7 @@ import msgspec
 from zoo import cache
 from zoo.cli.findings import evidence_document, grid, print_evidence
 from zoo.cli.output import Output
-from zoo.convert.source import find_source
+from zoo.convert.source import find_source, paths_told
 from zoo.errors import UsageError
 from zoo.manifest import Manifest, registry
 from zoo.verify.standing import Finding, findings, standing
@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
         return show_cached(source.id, folders, out)
     zoo = registry()
-    manifest = source.manifest or zoo.find(args.model)
+    with paths_told(args.model):
+        manifest = source.manifest or zoo.find(args.model)
     found = findings(zoo, manifest)
     if out.json:
         out.document(document(manifest, found))

@@ -15,7 +15,7 @@ from zoo.convert.provenance import (
 )
 from zoo.convert.select import is_converted
 from zoo.errors import DigestError, NotFoundError
-from zoo.files import check_target, sha256_file
+from zoo.files import check_target, missing, sha256_file
 from zoo.version import VERSION
 
 
@@ -27,11 +27,7 @@ def check_places(folder: Path, out: Path, *, replace: bool) -> None:
         PathError, AccessError: the output can't be written there.
     """
     if not folder.exists():
-        raise NotFoundError(
-            "there is no such folder",
-            where=folder,
-            remedy="`zoo convert` prints the one that it made; `zoo show MODEL` names it, too.",
-        )
+        raise missing(folder, "folder")
     if not is_converted(folder):
         raise NotFoundError(
             "this folder is no converted checkpoint",

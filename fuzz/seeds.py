@@ -111,6 +111,6 @@ def _evidence() -> bytes:
         )
         for number in range(1, evidence.RUNGS + 1)
     )
-    subject = evidence.Subject(id="a", tensors_digest="0" * 64)
+    subject = evidence.Subject(id="a", tensors_digest="0" * 64, config_digest="1" * 64)
     sealed = evidence.seal(subject=subject, environment={}, command=["zoo"], rungs=rungs)
     return evidence.encode(sealed)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.folders import converted_of
 from zoo.cli import main
 from zoo.verify import evidence as ev
 
@@ -26,9 +27,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def verified_folder(cache: Path, *, reason: str) -> Path:
     """A converted checkpoint with evidence up to rung 3."""
     folder = cache / "models" / B32 / "0123-float32"
-    folder.mkdir(parents=True)
-    digest = "ab" * 32
-    (folder / "provenance.json").write_text(json.dumps({"tensors_digest": digest}))
+    record = converted_of(folder, B32)
     rungs = tuple(
         ev.Rung(
             number=number,
@@ -43,8 +42,7 @@ def verified_folder(cache: Path, *, reason: str) -> Path:
             ("files", "structure", "roundtrip", "parity", "pipeline", "zero-shot"), start=1
         )
     )
-    subject = ev.Subject(id=B32, tensors_digest=digest)
-    evidence = ev.seal(subject=subject, environment={}, command=["zoo"], rungs=rungs)
+    evidence = ev.seal(subject=ev.Subject.of(record), environment={}, command=["zoo"], rungs=rungs)
     ev.write(folder / "evidence.json", evidence)
     return folder
 

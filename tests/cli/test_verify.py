@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from zoo.verify import evidence
+from tests.folders import CHECKPOINT, names
+from zoo.convert import provenance
+from zoo.verify import bench, evidence
 
 
 @pytest.fixture
@@ -79,6 +82,59 @@ def test_controls_that_could_not_run_are_not_missed(run_zoo, converted: Path) ->
     assert [control["caught"] for control in controls] == [*[None] * 6, True]
     ran = run_zoo("verify", converted, "--self-test", "--upto", "files")
     assert ran.code == 0 and "epsilon" not in ran.stdout, "nobody asked for its rung"
+
+
+@pytest.mark.parametrize("rung", ["check_files", "check_structure"])
+@pytest.mark.parametrize("harm", ["written to", "replaced"])
+def test_a_checkpoint_that_changes_meanwhile_earns_nothing(
+    run_zoo,  # type: ignore[no-untyped-def]
+    converted: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rung: str,
+    harm: str,
+) -> None:
+    """What one rung saw is not what the next one sees, so that no status is anyone's."""
+    honest = getattr(bench, rung)
+
+    def meanwhile(*arguments: object) -> object:
+        outcome = honest(*arguments)
+        weights = converted / "model.safetensors"
+        if harm == "written to":
+            os.utime(weights)
+        else:
+            shutil.copytree(converted, converted.with_name("other"))
+            shutil.rmtree(converted)
+            converted.with_name("other").rename(converted)
+        return outcome
+
+    monkeypatch.setattr(bench, rung, meanwhile)
+    ran = run_zoo("verify", converted, "--upto", "structure")
+    assert ran.code == 5 and "changed while it was verified" in ran.stderr
+    assert "status" not in ran.stdout
+    assert names(converted) == CHECKPOINT
+
+
+def test_evidence_of_the_same_tensors_under_another_configuration_is_found(
+    run_zoo,  # type: ignore[no-untyped-def]
+    tiny: Path,
+    tmp_path: Path,
+) -> None:
+    """Nobody sees an activation in the tensors: what one conversion has earned is not the other's,
+    and a short climb does not keep it."""
+    source = shutil.copytree(tiny, tmp_path / "in", ignore=shutil.ignore_patterns("goldens"))
+    for name, activation in (("one", "true"), ("two", "false")):
+        config = json.loads((source / "open_clip_config.json").read_text())
+        config["model_cfg"]["quick_gelu"] = json.loads(activation)
+        (source / "open_clip_config.json").write_text(json.dumps(config))
+        out = ("--out", tmp_path / name, "--id", "own/model")
+        assert run_zoo("convert", source, *out).code == 0
+    records = [provenance.read(tmp_path / name) for name in ("one", "two")]
+    assert records[0].tensors_digest == records[1].tensors_digest
+    run_zoo("verify", tmp_path / "one", "--upto", "structure")
+    shutil.copy(tmp_path / "one" / "evidence.json", tmp_path / "two")
+    ran = run_zoo("verify", tmp_path / "two", "--upto", "files")
+    assert ran.code == 5 and "another configuration" in ran.stderr
+    assert evidence.read(tmp_path / "two" / "evidence.json").height == 0
 
 
 def test_a_shorter_climb_keeps_the_longer_ones_evidence(run_zoo, converted: Path) -> None:  # type: ignore[no-untyped-def]

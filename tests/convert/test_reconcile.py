@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zoo.convert.reconcile import reconcile
+from zoo.convert.reconcile import contradictions, reconcile
 from zoo.convert.stated import Stated
 from zoo.errors import ConfigError, UsageError
 from zoo.manifest import Manifest, registry
@@ -81,3 +82,19 @@ def test_a_model_of_its_own_has_only_its_file(tiny_spec: CLIPSpec) -> None:
         assert reconcile(ours, None, trust=trust) == tiny_spec
     with pytest.raises(UsageError, match="has no manifest"):
         reconcile(ours, None, trust="manifest")
+
+
+def test_what_was_believed_is_what_a_conversion_is_held_against() -> None:
+    file = Path("config.json")
+    ours = replace(stated(H14, vision__activation="gelu"), files=(file,))
+    claimed = ZOO.spec(H14)
+    for trust, right, wrong, who in (
+        ("file", ours.spec, claimed, "config.json says gelu"),
+        ("manifest", claimed, ours.spec, "the manifest says quick_gelu"),
+    ):
+        assert contradictions(right, ours, H14, trust=trust) == []
+        (said,) = contradictions(wrong, ours, H14, trust=trust)
+        assert said.startswith("vision.activation is") and said.endswith(who)
+    silent = replace(ours, unsaid=frozenset({"vision.activation"}))
+    assert contradictions(claimed, silent, H14, trust=None) == []
+    assert contradictions(claimed, replace(ours, files=()), None, trust=None) == []

@@ -16,6 +16,9 @@ from zoo.verify import evidence as ev
 
 DIGEST = "ab" * 32
 CLAIM = Top1Claim(value=66.56, dataset="imagenet1k", source="upstream", protocol="p")
+SUBJECT = ev.Subject(id="tiny", tensors_digest=DIGEST, config_digest="ef" * 32)
+BESIDE = {"claimed": "66.56", "source": "upstream", "protocol": "p", "difference": 0.01}
+JUDGED = {"precision": "float32", "claims": [BESIDE]}
 WHOLE = ev.MeasuredOn(name="imagenet1k", items=50_000, whole=True)
 
 
@@ -30,7 +33,7 @@ def rungs(
             name=f"rung {number}",
             status=words[letter],
             reason=None if letter == "p" else "because",
-            figures={"error": figure},
+            figures={"error": figure, **(JUDGED if number == 6 else {})},
             bounds={"error": 2.0},
             measured_on=zero_shot_on if number == 6 else None,
         )
@@ -40,15 +43,16 @@ def rungs(
 
 def sealed(outcomes: str = "pppppp", **options: Any) -> ev.Evidence:
     return ev.seal(
-        subject=ev.Subject(id="tiny", tensors_digest=DIGEST),
+        subject=SUBJECT,
         environment={"numpy": "2.4", "threads": 2, "processor": "æ"},
         command=["zoo", "verify", "tiny"],
         rungs=rungs(outcomes, **options),
     )
 
 
-def status(evidence: ev.Evidence | None, digest: str = DIGEST) -> str:
-    return ev.status(evidence, tensors_digest=digest, top1_claim=CLAIM)
+def status(evidence: ev.Evidence | None, **other: str) -> str:
+    subject = msgspec.structs.replace(SUBJECT, **other)
+    return ev.status(evidence, subject=subject, top1_claim=CLAIM)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +75,22 @@ def test_the_status_is_the_highest_unbroken_run(outcomes: str, expected: str) ->
     assert status(sealed(outcomes)) == expected
 
 
-def test_no_evidence_and_evidence_about_other_tensors_count_alike() -> None:
+def test_no_evidence_counts_for_nothing() -> None:
     assert status(None) == "claimed"
-    assert status(sealed(), digest="cd" * 32) == "claimed"
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [
+        ({"tensors_digest": "cd" * 32}, "other tensors, those of tiny"),
+        ({"config_digest": "cd" * 32}, "another configuration"),
+        ({"id": "large"}, "about tiny, and this is large"),
+    ],
+)
+def test_evidence_about_something_else_counts_for_nothing(other: dict[str, str], word: str) -> None:
+    assert status(sealed(), **other) == "claimed"
+    assert word in str(SUBJECT.unlike(msgspec.structs.replace(SUBJECT, **other)))
+    assert SUBJECT.unlike(SUBJECT) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +106,35 @@ def test_verified_takes_the_whole_data_set_of_the_claim(on: ev.MeasuredOn | None
 
 
 def test_verified_takes_a_claim() -> None:
-    assert ev.status(sealed(), tensors_digest=DIGEST, top1_claim=None) == "parity"
+    assert ev.status(sealed(), subject=SUBJECT, top1_claim=None) == "parity"
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": 66.6}, {"source": "another"}, {"protocol": "another"}, {"decimals": 3}]
+)
+def test_a_claim_that_changed_is_not_the_one_that_passed(change: dict[str, Any]) -> None:
+    other = msgspec.structs.replace(CLAIM, **change)
+    assert ev.status(sealed(), subject=SUBJECT, top1_claim=CLAIM) == "verified"
+    assert ev.status(sealed(), subject=SUBJECT, top1_claim=other) == "parity"
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"precision": "bfloat16"},
+        {"precision": None},
+        {"claims": []},
+        {"claims": 7},
+        {"claims": [7]},
+    ],
+)
+def test_what_was_computed_otherwise_or_held_against_nothing_is_not_verified(
+    figures: dict[str, Any],
+) -> None:
+    six = rungs("pppppp")
+    last = msgspec.structs.replace(six[5], figures={**six[5].figures, **figures})
+    evidence = ev.seal(subject=SUBJECT, environment={}, command=[], rungs=(*six[:5], last))
+    assert status(evidence) == "parity"
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -170,7 +215,7 @@ def test_evidence_lists_all_six_rungs_once_and_in_order(order: tuple[int, ...]) 
     six = rungs("pppppp")
     with pytest.raises(ValueError, match="1 to 6"):
         ev.seal(
-            subject=ev.Subject(id="tiny", tensors_digest=DIGEST),
+            subject=SUBJECT,
             environment={},
             command=[],
             rungs=tuple(six[index] for index in order),

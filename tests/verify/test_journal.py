@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from zoo.errors import DatasetError
@@ -98,6 +100,48 @@ def test_data_that_changed_in_between_is_refused(change: str, data: Path, tmp_pa
     with pytest.raises(DatasetError, match="has changed since this evaluation began") as caught:
         Journal(tmp_path / "journal", open_imageset(str(data)), SIZE, Row)
     assert str(tmp_path / "journal") in str(caught.value), "it says which folder to remove"
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b"\0" * 50 + b"\n",  # what a file system may leave of a block it never wrote
+        b"\xff\xfe\n",
+        b"[]\n",
+        b'{"place": 1}\n',
+        b"[" * 100_000 + b"\n",
+    ],
+)
+def test_a_line_that_is_no_row_is_made_again(torn: bytes, data: Path, tmp_path: Path) -> None:
+    killed(tmp_path / "journal", data)
+    part = tmp_path / "journal" / "rank-0.jsonl"
+    lines = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join([lines[0], torn, *lines[2:]]))
+    journal = Journal(tmp_path / "journal", open_imageset(str(data)), SIZE, Row)
+    assert list(journal.batches()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"label": 1},
+        {"image": "b/0.png"},
+        {"place": -1},
+        {"place": 99},
+        {"top": ()},
+        {"margin": None},
+        {"problem": "FORMAT: no picture"},
+    ],
+)
+def test_a_row_that_can_not_be_of_its_picture_is_made_again(
+    forged: dict[str, Any], data: Path, tmp_path: Path
+) -> None:
+    images = open_imageset(str(data))
+    journal = Journal(tmp_path / "journal", images, SIZE, Row)
+    honest = rows(images, 0)
+    journal.add([msgspec.structs.replace(honest[0], **forged), *honest[1:]], 0)
+    resumed = Journal(tmp_path / "journal", images, SIZE, Row)
+    assert resumed.kept == [] and list(resumed.batches()) == [0, 1, 2]
 
 
 def test_a_finished_evaluation_begins_anew(data: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def result(model: str) -> Result:
     outcomes = {name: not_run("not asked for") for name in NAMES}
     outcomes["parity"] = passed({"layers": 6, "per layer": {}}, layers=LAYERS)
     sealed = evidence.seal(
-        subject=Subject(id=model, tensors_digest="ab" * 32),
+        subject=Subject(id=model, tensors_digest="ab" * 32, config_digest="cd" * 32),
         environment={"python": "3.11"},
         command=["zoo", "verify"],
         rungs=number(outcomes),
@@ -66,7 +66,7 @@ def result(model: str) -> Result:
         outcomes=outcomes,
         controls=(control,),
         manifest=None,
-        status=evidence.status(sealed, tensors_digest="ab" * 32, top1_claim=None),
+        status=evidence.status(sealed, subject=sealed.subject, top1_claim=None),
     )
 
 

@@ -70,7 +70,7 @@ def _own(folder: Path) -> Own:
         record=record,
         spec=native.read(folder / native.CONFIG_NAME),
         manifest=manifest,
-        finding=finding_beside(folder, manifest.judged_claim if manifest else None),
+        finding=finding_beside(folder, record.id, manifest.judged_claim if manifest else None),
     )
 
 

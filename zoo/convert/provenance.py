@@ -14,6 +14,7 @@ import msgspec
 
 from zoo.errors import DigestError, NotFoundError
 from zoo.files import MARK, canonical_json, missing, pretty_json, read_record, self_digest
+from zoo.spec.native import CONFIG_NAME
 
 PROVENANCE_NAME = MARK
 TRAINED = "train"  # the format of a source that is none: the weights were trained
@@ -59,6 +60,11 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tensors: dict[str, TensorRecord]
     tensors_digest: str
     digest: str
+
+    @property
+    def config_digest(self) -> str:
+        """sha256 of ``config.json``; empty where the record has none."""
+        return next((file.sha256 for file in self.files if file.name == CONFIG_NAME), "")
 
     @property
     def is_trained(self) -> bool:

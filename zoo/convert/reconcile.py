@@ -51,6 +51,28 @@ def reconcile(stated: Stated, manifest: Manifest | None, *, trust: str | None) -
     )
 
 
+def contradictions(
+    spec: CLIPSpec, stated: Stated, manifest: Manifest | None, *, trust: str | None
+) -> list[str]:
+    """What a converted checkpoint's configuration has otherwise than its source states it today.
+
+    Args:
+        spec: the checkpoint's.
+        stated: the source's; what it has no word for is the checkpoint's to say.
+        manifest: the zoo's entry, where there is one.
+        trust: whose word counted when it was converted.
+    """
+    if not stated.files:
+        return []  # a bare file of weights, and whoever converted it said what they are
+    believed = trust == "manifest" and manifest is not None
+    said = _claimed(stated, manifest) if believed and manifest else stated.completed(spec)
+    says = "the manifest" if believed else stated.files[0].name
+    return [
+        f"{field} is {ours}, and {says} says {theirs}"
+        for field, ours, theirs in _differences(asdict(spec), asdict(said), "")
+    ]
+
+
 def _claimed(stated: Stated, manifest: Manifest) -> CLIPSpec:
     """The manifest's specification, with the file's activation where that is contested."""
     if manifest.quick_gelu != "from-file" or "vision.activation" in stated.unsaid:

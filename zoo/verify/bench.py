@@ -149,7 +149,9 @@ class Bench:
             return check_out_and_back(self.checkpoint, self.spec, self._record, self._talk)
         if isinstance(self.source, str):
             return not_run(self.source)
-        return check_roundtrip(self.checkpoint, self.spec, self.record, self.source, self._talk)
+        return check_roundtrip(
+            self.checkpoint, self.spec, self.record, self.source, self.manifest, self._talk
+        )
 
     def parity(self, control: str | None = None) -> Outcome:
         reference = self.reference.arrays  # before the subject: without one, nothing need run

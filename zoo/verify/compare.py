@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.verify.tolerance import parity_bound
+from zoo.verify.tolerance import is_yardstick, parity_bound
 
 Array = NDArray[Any]
 ROWS = 1 << 20  # elements handled at a time: the largest model's taps are gigabytes
@@ -39,7 +39,12 @@ class LayerError:
 
     @property
     def inside(self) -> bool:
-        return self.ours <= self.bound  # a NaN is not
+        return self.judged and self.ours <= self.bound  # a NaN is not
+
+    @property
+    def judged(self) -> bool:
+        """Whether the reference is good enough to judge by."""
+        return is_yardstick(self.reference)
 
     @property
     def factor(self) -> float:
@@ -50,9 +55,9 @@ class LayerError:
 def relative_rms(values: Array, exact: Array) -> float:
     """sqrt(sum (values - exact)^2 / sum exact^2) over all elements, in float64.
 
-    Infinite where the shapes differ; NaN where a value is.
+    Infinite where the shapes differ, and of nothing at all; NaN where a value is.
     """
-    if values.shape != exact.shape:
+    if values.shape != exact.shape or not values.size:
         return math.inf
     flat, truth = values.reshape(-1), exact.reshape(-1)
     wrong = power = 0.0
@@ -99,19 +104,26 @@ def _position(layer: str) -> tuple[int, int, int]:
 def compare_layers(subject: Arrays, reference: Arrays) -> list[LayerError]:
     """Our float32 and the reference's float32, each against the reference's float64.
 
-    A layer that the subject does not have counts as infinitely wrong.
+    A layer that one of both does not have counts as infinitely wrong.
     """
-    ours = set(subject.keys())
-    return [
-        LayerError(
-            layer=layer,
-            ours=relative_rms(subject.get(layer), exact) if layer in ours else math.inf,
-            reference=relative_rms(reference.get(f"f32/{layer}"), exact),
-            largest=largest_difference(subject.get(layer), exact) if layer in ours else math.inf,
+    ours, theirs = set(subject.keys()), set(reference.keys())
+    errors = []
+    for layer in sorted({*layer_names(reference), *ours}, key=_position):
+        there = {f"f32/{layer}", f"f64/{layer}"} <= theirs
+        if not there or layer not in ours:
+            nothing = math.inf
+            errors.append(LayerError(layer=layer, ours=nothing, reference=0.0, largest=nothing))
+            continue
+        exact, values = reference.get(f"f64/{layer}"), subject.get(layer)
+        errors.append(
+            LayerError(
+                layer=layer,
+                ours=relative_rms(values, exact),
+                reference=relative_rms(reference.get(f"f32/{layer}"), exact),
+                largest=largest_difference(values, exact),
+            )
         )
-        for layer in layer_names(reference)
-        for exact in [reference.get(f"f64/{layer}")]
-    ]
+    return errors
 
 
 def first_outside(layers: Sequence[LayerError]) -> LayerError | None:

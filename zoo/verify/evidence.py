@@ -2,10 +2,11 @@
 
 The status of a model is computed from it, here and nowhere else:
 
-    claimed     no evidence, or evidence about other tensors, or no unbroken run up to rung 3
+    claimed     no evidence, or evidence about something else, or no unbroken run up to rung 3
     converted   rungs 1 to 3 passed
     parity      rungs 1 to 5 passed
-    verified    rungs 1 to 6 passed, rung 6 on the whole data set that the claim names
+    verified    rungs 1 to 6 passed, rung 6 in float32, on the whole data set that the claim names
+                and against this very claim
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from zoo.convert.provenance import Provenance
 from zoo.errors import DigestError, FormatError, NotFoundError
 from zoo.files import pretty_json, read_record, self_digest, write_atomic
 from zoo.manifest.entry import Top1Claim
@@ -29,10 +31,32 @@ STATUSES: tuple[Status, ...] = ("claimed", "converted", "parity", "verified")  #
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was tested: ``tensors_digest`` is the one of the checkpoint's provenance."""
+    """What was tested: the weights, and the configuration, without which they compute nothing.
+
+    ``tensors_digest`` is the one of the checkpoint's provenance, ``config_digest`` the sha256 of
+    its ``config.json``.
+    """
 
     id: str
     tensors_digest: str
+    config_digest: str
+
+    @classmethod
+    def of(cls, record: Provenance) -> Subject:
+        """The checkpoint that a provenance describes."""
+        return cls(
+            id=record.id,
+            tensors_digest=record.tensors_digest,
+            config_digest=record.config_digest,
+        )
+
+    def unlike(self, other: Subject) -> str | None:
+        """In words, what it differs in from another; None where it is the same."""
+        if self.tensors_digest != other.tensors_digest:
+            return f"about other tensors, those of {self.id}"
+        if self.config_digest != other.config_digest:
+            return "about these tensors under another configuration"
+        return None if self.id == other.id else f"about {self.id}, and this is {other.id}"
 
 
 class MeasuredOn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,25 +181,30 @@ def read(path: Path) -> Evidence:
     return evidence
 
 
-def status(
-    evidence: Evidence | None, *, tensors_digest: str, top1_claim: Top1Claim | None
-) -> Status:
+def status(evidence: Evidence | None, *, subject: Subject, top1_claim: Top1Claim | None) -> Status:
     """How far a model is proven.
 
     Args:
         evidence: what a run measured, if one did.
-        tensors_digest: of the tensors the question is about; evidence about others counts as none.
-        top1_claim: what rung 6 was to be judged against, if anything is claimed.
+        subject: what the question is about; evidence about something else counts as none.
+        top1_claim: what rung 6 is judged against today, if anything is claimed.
     """
-    if evidence is None or evidence.subject.tensors_digest != tensors_digest:
+    if evidence is None or evidence.subject != subject:
         return "claimed"
-    if evidence.height == RUNGS and _whole(evidence.rungs[-1], top1_claim):
+    if evidence.height == RUNGS and _bears_out(evidence.rungs[-1], top1_claim):
         return "verified"
     if evidence.height >= 5:
         return "parity"
     return "converted" if evidence.height >= 3 else "claimed"
 
 
-def _whole(zero_shot: Rung, claim: Top1Claim | None) -> bool:
-    on = zero_shot.measured_on
-    return claim is not None and on is not None and on.whole and on.name == claim.dataset
+def _bears_out(zero_shot: Rung, claim: Top1Claim | None) -> bool:
+    """Whether it was this claim that passed: on all its data, and in what rungs 4 and 5 prove."""
+    on, figures = zero_shot.measured_on, zero_shot.figures
+    if claim is None or on is None or not on.whole or on.name != claim.dataset:
+        return False
+    judged = {"claimed": str(claim), "source": claim.source, "protocol": claim.protocol}
+    claims = figures.get("claims")  # anything may stand there: it is a file's word
+    rows = [row for row in claims if isinstance(row, dict)] if isinstance(claims, list) else []
+    held = any(row.items() >= judged.items() for row in rows)
+    return held and figures.get("precision") == "float32"

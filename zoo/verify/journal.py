@@ -45,6 +45,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None
     problem: str | None = None
 
+    def is_of(self, picture: Picture) -> bool:
+        """Whether it can be what was made of this picture, its bytes aside."""
+        return self.image == picture.name
+
 
 R = TypeVar("R", bound=Kept)
 
@@ -118,12 +122,14 @@ class Journal(Generic[R]):
             part.unlink(missing_ok=True)
 
     def _read(self) -> list[R]:
-        """The rows of whole batches; what a kill has torn is left out and made again."""
+        """The rows of whole batches; what a kill has torn is left out and made again, and so is
+        what can't be of these pictures."""
         batches: defaultdict[int, dict[int, R]] = defaultdict(dict)
-        for part in sorted(self.folder.glob(PARTS)):
-            for row in _rows(part, self._kind):
-                batches[row.place // self._batch_size][row.place] = row
         count, size = len(self._images.pictures), self._batch_size
+        for part in sorted(self.folder.glob(PARTS)):
+            for row in _rows(part, self._kind, torn=True):
+                if 0 <= row.place < count and row.is_of(self._images.pictures[row.place]):
+                    batches[row.place // size][row.place] = row
         whole = [
             row
             for number, rows in batches.items()
@@ -150,12 +156,17 @@ def read_timing(folder: Path) -> dict[str, Any]:
 
 def read_rows(folder: Path, kind: type[R]) -> list[R]:
     """The rows of a finished evaluation, in order."""
-    return _rows(folder / kind.FILE, kind)
+    return _rows(folder / kind.FILE, kind, torn=False)
 
 
-def _rows(path: Path, kind: type[R]) -> list[R]:
+def _rows(path: Path, kind: type[R], *, torn: bool) -> list[R]:
+    """The rows of a file. One that is ``torn`` lacks the end of its last line after a kill, and may
+    hold anything in the last ones after a power failure."""
     rows = []
     for line in path.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):  # a kill can tear the last one
+        try:
             rows.append(msgspec.json.decode(line, type=kind))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if not torn:
+                raise
     return rows

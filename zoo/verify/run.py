@@ -25,6 +25,7 @@ from zoo.verify.evidence import EVIDENCE_NAME, Evidence, Status, Subject
 from zoo.verify.ladder import climb, number
 from zoo.verify.locate import locate_source
 from zoo.verify.outcome import Outcome
+from zoo.verify.rungs.files import stamps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,12 @@ def verify(
         NotFoundError: the folder is no converted checkpoint, or ``source`` or a named data set is
             not there.
         DatasetError: the data set is not what it should be.
+        DigestError: the checkpoint changed meanwhile, or another took its place.
         DiskError, AccessError: the evidence can't be written.
     """
     with ExitStack() as stack:
         stack.enter_context(reading(folder, talk.say))
+        before = stamps(folder)  # before anything of it is read
         record = _record(folder)
         manifest = None if record is None else registry().names.get(record.id)
         material = "not asked for" if zero_shot is None else find_material(zero_shot, record)
@@ -87,10 +90,14 @@ def verify(
         stack.callback(bench.close)
         outcomes = climb(bench, upto)
         caught = tuple(self_test(bench, outcomes, talk)) if controls else ()
-        subject = Subject(
-            id=record.id if record else folder.name,
-            tensors_digest=record.tensors_digest if record else "",
-        )
+        unknown = Subject(id=folder.name, tensors_digest="", config_digest="")
+        subject = unknown if record is None else Subject.of(record)
+        if record is not None and stamps(folder) != before:
+            raise DigestError(
+                "the checkpoint changed while it was verified, and no evidence is left of it",
+                where=folder,
+                remedy="Run again when nothing writes to it.",
+            )
         found = evidence.seal(
             subject=subject,
             environment={**describe(), **bench.environment},
@@ -107,7 +114,7 @@ def verify(
         manifest=manifest,
         status=evidence.status(
             found,
-            tensors_digest=subject.tensors_digest,
+            subject=subject,
             top1_claim=manifest.judged_claim if manifest else None,
         ),
     )

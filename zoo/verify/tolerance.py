@@ -12,6 +12,7 @@ from __future__ import annotations
 EPS = 2.0**-23  # float32: distance from 1 to the next number
 FACTOR = 2.0
 FLOOR = 4 * EPS
+LONGEST = 2.0**-13  # a reference's own error: see yardstick
 
 
 def parity_bound(reference_error: float) -> float:
@@ -20,6 +21,17 @@ def parity_bound(reference_error: float) -> float:
     Both are relative to the float64 reference.
     """
     return max(FACTOR * reference_error, FLOOR)
+
+
+def is_yardstick(reference_error: float) -> bool:
+    """Whether a reference's own float32 error can be what others are measured by.
+
+    One rounding to the 11 bits of the next coarser arithmetic (TF32, float16) is off by
+    2^-11 / sqrt(6) = 2e-4 in relative RMS. A reference that is off by more than 2^-13 = 1.2e-4 did
+    not compute in float32, or the weights amplify rounding so much that float32 proves nothing;
+    twice its error would let anything pass. A NaN is none.
+    """
+    return reference_error <= LONGEST
 
 
 SCORE = 100.0  # the zero-shot protocol's scores are 100 * cosine

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.imagesets.imageset import Picture
 from zoo.verify.journal import Kept
 
 SCALE = 100.0  # the protocol's constant; the logit scale plays no part in it
@@ -33,6 +34,11 @@ class Row(Kept, frozen=True, kw_only=True):
     label: int
     top: tuple[int, ...] = ()
     margin: float | None = None
+
+    def is_of(self, picture: Picture) -> bool:
+        answered = bool(self.top) and self.margin is not None
+        same = super().is_of(picture) and self.label == picture.label
+        return same and answered is (self.problem is None)
 
 
 def best_classes(scores: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -87,6 +87,19 @@ def _replayed_evidence(at: Path) -> None:
     shutil.copy(other / "evidence.json", converted(at))
 
 
+def _evidence_of_another_configuration(at: Path) -> None:
+    """gelu and quick_gelu are not seen in tensors; what one has earned is not the other's."""
+    folder, other = converted(at), at / "other"
+    config = at / "model-source" / "open_clip_config.json"
+    document = json.loads(config.read_text())
+    document["model_cfg"]["quick_gelu"] = not document["model_cfg"].get("quick_gelu", False)
+    config.write_text(json.dumps(document))
+    options = Options(command=("zoo", "convert"))
+    convert(find_source(str(config.parent)), config.parent, other, options, Silence())
+    assert main(["verify", str(other), "--upto", "files", "--quiet"]) == 0
+    shutil.copy(other / "evidence.json", folder)
+
+
 def _replayed_signature(at: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -169,6 +182,11 @@ CASES = {
         "evidence of another model, or of older weights",
         _replayed_evidence,
         "evidence.json is about other tensors",
+    ),
+    "other-configuration": _damaged(
+        "evidence of the same tensors under another configuration",
+        _evidence_of_another_configuration,
+        "evidence.json is about these tensors under another configuration",
     ),
     "replayed-signature": Case(
         input="a signature of another model, or of older weights",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def test_the_source_comes_back(tiny: Path, tmp_path: Path, dtype: str, shard: in
     out = convert(find_source("tiny-digits"), tiny, tmp_path / "out", options, Silence())
     source, spec = open_source(tiny), native.read(out / "config.json")
     with open_native(out) as stored, source.checkpoint:
-        outcome = check_roundtrip(stored, spec, provenance.read(out), source, Silence())
+        outcome = check_roundtrip(stored, spec, provenance.read(out), source, None, Silence())
     assert outcome.status == "pass"
     assert outcome.figures["tensors"] == outcome.bounds["tensors"] == 74
 
@@ -52,8 +53,27 @@ def test_a_source_of_other_bytes_is_refused(
     bench = make_bench(converted)
     source = open_source(other)
     with source.checkpoint:
-        outcome = check_roundtrip(bench.checkpoint, bench.spec, bench.record, source, Silence())
+        outcome = check_roundtrip(
+            bench.checkpoint, bench.spec, bench.record, source, None, Silence()
+        )
     assert outcome.status == "fail" and "not the one" in str(outcome.reason)
+
+
+def test_a_configuration_that_is_not_the_sources_fails(
+    converted: Path, tiny: Path, make_bench: Callable[[Path], Bench]
+) -> None:
+    """Tensors come back bit for bit whatever the activation is said to be; and the reference would
+    be asked to compute what the checkpoint's own configuration says."""
+    bench = make_bench(converted)
+    assert bench.spec.vision is not None
+    gelu = replace(bench.spec, vision=replace(bench.spec.vision, activation="gelu"))
+    source = open_source(tiny)
+    with source.checkpoint:
+        outcome = check_roundtrip(bench.checkpoint, gelu, bench.record, source, None, Silence())
+    assert outcome.status == "fail"
+    assert "vision.activation is gelu, and open_clip_config.json says quick_gelu" in str(
+        outcome.reason
+    )
 
 
 def test_the_casts_losses_are_told(tiny: Path, tmp_path: Path) -> None:

@@ -49,3 +49,30 @@ def test_another_count_than_the_manifests_fails(
     manifest = registry().find("CLIP-ViT-B-32-laion2B-s34B-b79K")
     outcome = check_structure(bench.checkpoint, bench.spec, bench.record, manifest)
     assert outcome.status == "fail" and "151,277,313" in str(outcome.reason)
+
+
+def test_a_source_that_the_manifest_pins_otherwise_fails(
+    converted: Path, make_bench: Callable[[Path], Bench]
+) -> None:
+    """Files of one's own under the name of a model of the zoo are not that model."""
+    bench = make_bench(converted)
+    manifest = registry().find("CLIP-ViT-B-32-laion2B-s34B-b79K")
+    weights = bench.record.source.files[-1]
+    for sha256, word in ((weights.sha256, None), ("0" * 64, f"{weights.name} of its source")):
+        source = msgspec.structs.replace(manifest.source, sha256={weights.name: sha256})
+        params = msgspec.structs.replace(manifest.params, total=1_808_313)
+        pinned = msgspec.structs.replace(manifest, source=source, params=params)
+        outcome = check_structure(bench.checkpoint, bench.spec, bench.record, pinned)
+        assert outcome.status == ("pass" if word is None else "fail")
+        assert word is None or word in str(outcome.reason)
+
+
+def test_a_tensor_that_the_provenance_does_not_know_fails(
+    converted: Path, make_bench: Callable[[Path], Bench]
+) -> None:
+    bench = make_bench(converted)
+    known = {name: t for name, t in bench.record.tensors.items() if name != "logit_scale"}
+    record = msgspec.structs.replace(bench.record, tensors=known)
+    outcome = check_structure(bench.checkpoint, bench.spec, record, None)
+    assert outcome.status == "fail"
+    assert "the provenance does not know logit_scale" in str(outcome.reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from zoo.imagesets.imageset import ImageSet, Picture
@@ -136,3 +137,18 @@ def test_a_flip_that_counts_fails() -> None:
     outcome = check(rows(1329), agreement=tolerated)
     assert outcome.status == "pass" and outcome.reason is None
     assert outcome.figures["same prediction"] == COUNT - 2
+
+
+def test_a_whole_set_of_copies_is_not_that_set() -> None:
+    """The right number of pictures, of which most are one: a figure of it is not ImageNet's."""
+    found = rows(1329)
+    few = [*found[:-20], *(msgspec.structs.replace(row, sha256="0") for row in found[-20:])]
+    outcome = check(few, claim(66.5))
+    assert outcome.status == "pass" and outcome.figures["duplicates"] == 20
+    assert outcome.measured_on is not None and outcome.measured_on.whole
+    many = [*found[:-30], *(msgspec.structs.replace(row, sha256="0") for row in found[-30:])]
+    outcome = check(many, claim(66.5))
+    assert outcome.status == "fail" and "30 of the 2,000 images are copies" in str(outcome.reason)
+    assert outcome.measured_on is not None and not outcome.measured_on.whole
+    part = images(whole=False)
+    assert check(many, claim(66.5), of=part).status == "pass", "a sample may have them"

@@ -37,10 +37,25 @@ def check_files(folder: Path, talk: Talk) -> Outcome:
     return passed(figures)
 
 
-def _strangers(folder: Path, record: Provenance) -> list[str]:
+def stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """By which a checkpoint is seen to be the same all the while: inode, size and time of change of
+    all that verifying does not write itself."""
+    return {
+        path.name: (status.st_ino, status.st_size, status.st_mtime_ns)
+        for path in folder.glob("*")
+        if path.name not in _later()
+        for status in [path.lstat()]
+    }
+
+
+def _later() -> set[str]:
+    """What comes into a checkpoint's folder when it is there, and what killed writers leave."""
     later = {evidence.EVIDENCE_NAME, SIGNATURE_NAME}
-    known = {file.name for file in record.files} | {PROVENANCE_NAME} | later
-    known |= {name for written in later for name in leftovers(written)}
+    return later | {name for written in later for name in leftovers(written)}
+
+
+def _strangers(folder: Path, record: Provenance) -> list[str]:
+    known = {file.name for file in record.files} | {PROVENANCE_NAME} | _later()
     return [
         f"{path.name} does not belong here"
         for path in sorted(folder.iterdir())
@@ -55,6 +70,6 @@ def _evidence(folder: Path, record: Provenance) -> list[str]:
             found = evidence.read(path)
         except ZooError as error:
             return [f"{path.name}: {error.what}"]
-        if found.subject.tensors_digest != record.tensors_digest:
-            return [f"{path.name} is about other tensors, those of {found.subject.id}"]
+        if (unlike := found.subject.unlike(evidence.Subject.of(record))) is not None:
+            return [f"{path.name} is {unlike}"]
     return []

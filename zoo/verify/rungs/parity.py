@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from zoo.verify.compare import Arrays, LayerError, compare_layers, first_outside
 from zoo.verify.outcome import Outcome, failed, passed
 from zoo.verify.probe import on_probe
+from zoo.verify.tolerance import LONGEST
 
 HEADLINES = ("visual.features", "text.features", "logits")
 
@@ -14,16 +15,28 @@ HEADLINES = ("visual.features", "text.features", "logits")
 def check_parity(subject: Arrays, reference: Arrays) -> Outcome:
     """Judges the subject's layers against the reference's, both held against float64."""
     layers = compare_layers(subject, reference)
+    if not layers:
+        return failed("there is no layer to compare")
     on = on_probe(images=_count(reference, "pixels"), texts=_count(reference, "tokens"))
     figures, bounds = _figures(layers), _bounds(layers)
     outside = first_outside(layers)
     if outside is None:
         return passed(figures, bounds=bounds, measured_on=on, layers=tuple(layers))
-    reason = (
+    reason = _told(outside)
+    return failed(reason, figures, bounds=bounds, measured_on=on, layers=tuple(layers))
+
+
+def _told(outside: LayerError) -> str:
+    """Why a layer does not pass."""
+    if not outside.judged:
+        return (
+            f"{outside.layer} can't be judged: the reference's own float32 is off by "
+            f"{outside.reference:.2e}, and float32 is off by {LONGEST:.2e} at most"
+        )
+    return (
         f"{outside.layer} is the first layer outside the band: relative error {outside.ours:.2e}, "
         f"{outside.factor:.3g} times the bound {outside.bound:.2e}"
     )
-    return failed(reason, figures, bounds=bounds, measured_on=on, layers=tuple(layers))
 
 
 def _count(reference: Arrays, kind: str) -> int:

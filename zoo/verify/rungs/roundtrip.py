@@ -14,8 +14,10 @@ from zoo.convert.assemble import plan_for
 from zoo.convert.chunks import DTYPES, Counts, pieces
 from zoo.convert.provenance import FileRecord, Provenance
 from zoo.convert.readers import Checkpoint
+from zoo.convert.reconcile import contradictions
 from zoo.convert.select import Opened
 from zoo.files import sha256_file
+from zoo.manifest import Manifest
 from zoo.spec import CLIPSpec
 from zoo.talk import Talk
 from zoo.verify.outcome import Outcome, failed, passed
@@ -32,11 +34,19 @@ def is_recorded(opened: Opened, record: Provenance, talk: Talk) -> bool:
 
 
 def check_roundtrip(
-    checkpoint: Checkpoint, spec: CLIPSpec, record: Provenance, opened: Opened, talk: Talk
+    checkpoint: Checkpoint,
+    spec: CLIPSpec,
+    record: Provenance,
+    opened: Opened,
+    manifest: Manifest | None,
+    talk: Talk,
 ) -> Outcome:
-    """Compares the source with what the inverse makes of the stored tensors."""
+    """Compares the source with what the inverse makes of the stored tensors, and its configuration
+    with the stored one: what reads both may have learnt since."""
     if not is_recorded(opened, record, talk):
         return failed("this source is not the one the checkpoint was converted from")
+    if otherwise := contradictions(spec, opened.stated, manifest, trust=record.trust):
+        return failed(f"the checkpoint's configuration is not its source's: {otherwise[0]}")
     plan = plan_for(opened, spec)
     different: list[str] = []
     source = opened.checkpoint

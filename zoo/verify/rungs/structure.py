@@ -25,14 +25,23 @@ def check_structure(
         info = stored[name]
         if info.shape != expected[name]:
             problems.append(f"{name} is {list(info.shape)}, not {list(expected[name])}")
-        if NAMES.get(info.dtype) != record.tensors[name].dtype:
-            problems.append(f"{name} is of type {info.dtype}, not {record.tensors[name].dtype}")
+        recorded = record.tensors.get(name)
+        if recorded is None:
+            problems.append(f"the provenance does not know {name}")
+        elif NAMES.get(info.dtype) != recorded.dtype:
+            problems.append(f"{name} is of type {info.dtype}, not {recorded.dtype}")
     count = sum(math.prod(info.shape) for info in stored.values())
     figures = {"tensors": len(stored), "params": count}
     bounds = {"tensors": len(expected), "params": sum(map(math.prod, expected.values()))}
-    if manifest is not None and count != manifest.params.total:
-        bounds["params"] = manifest.params.total
-        problems.append(f"{count:,} parameters; the manifest has {manifest.params.total:,}")
+    if manifest is not None:
+        if count != manifest.params.total:
+            bounds["params"] = manifest.params.total
+            problems.append(f"{count:,} parameters; the manifest has {manifest.params.total:,}")
+        problems += [
+            f"{file.name} of its source is not the one that the manifest names"
+            for file in record.source.files
+            if manifest.source.sha256.get(file.name, file.sha256) != file.sha256
+        ]
     if problems:
         more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
         return failed("; ".join(problems[:3]) + more, figures, bounds=bounds)

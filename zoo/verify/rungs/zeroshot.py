@@ -20,6 +20,7 @@ from zoo.verify.zeroshot import (
 )
 
 POINTS = 0.15  # what a figure of a whole set may differ by: ties are 0.1, and decoders differ
+COPIES = 0.01  # of a whole set: what has more copies was made up to have the right number
 SHOWN = 3  # names in a reason
 
 
@@ -45,7 +46,8 @@ def check_zero_shot(
         precision: what the towers computed in.
     """
     summary = summarize(rows)
-    whole = images.whole and not summary.unreadable
+    copies = images.whole and summary.duplicates > COPIES * images.expected
+    whole = images.whole and not summary.unreadable and not copies
     on = MeasuredOn(name=images.name, items=summary.seen, whole=whole)
     figures = _figures(rows, images, summary, agreement, precision)
     bounds: dict[str, Any] = {"images": images.expected}
@@ -55,6 +57,11 @@ def check_zero_shot(
         problems.append(
             f"{len(summary.unreadable):,} images can't be read, the first {first.image}: "
             f"{first.problem} (--allow-unreadable counts and leaves them out)"
+        )
+    if copies:
+        problems.append(
+            f"{summary.duplicates:,} of the {images.expected:,} images are copies of others: this "
+            f"is not {images.name}, whatever the files are called"
         )
     if agreement is not None:
         bounds["flips that count"] = 0

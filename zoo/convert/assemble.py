@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from zoo.convert.chunks import Array, dtype_name
+from zoo.convert.chunks import DTYPES, Array, dtype_name, widest
 from zoo.convert.plan import Plan, Step, make_plan
 from zoo.convert.provenance import TensorRecord
 from zoo.convert.readers import Checkpoint
@@ -40,10 +40,12 @@ def to_write(
 
 
 def _tensor(checkpoint: Checkpoint, step: Step, at: int, dtype: str) -> Tensor:
-    def produce() -> Array:
-        return step.op.apply([checkpoint.tensor(name) for name in step.sources])[at]
+    stored = widest([dtype_name(checkpoint.tensors[name].dtype, name) for name in step.sources])
 
-    stored = dtype_name(checkpoint.tensors[step.sources[0]].dtype, step.sources[0])
+    def produce() -> Array:
+        sources = (checkpoint.tensor(name) for name in step.sources)
+        return step.op.apply([array.astype(DTYPES[stored], copy=False) for array in sources])[at]
+
     return Tensor(
         name=step.targets[at],
         shape=step.target_shapes[at],

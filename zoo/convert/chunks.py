@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,13 @@ def dtype_name(dtype: np.dtype[Any], where: object) -> str:
     if dtype not in NAMES:
         raise FormatError(f"a weight of type {dtype}", where=where)
     return NAMES[dtype]
+
+
+def widest(names: Collection[str]) -> str:
+    """The narrowest type that holds every value of all these types."""
+    if len(set(names)) == 1:
+        return next(iter(names))
+    return "float64" if "float64" in names else "float32"  # neither half holds the other
 
 
 def pieces(array: Array, dtype: np.dtype[Any], counts: Counts) -> Iterator[memoryview]:

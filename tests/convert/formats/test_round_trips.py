@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from zoo.convert.readers import open_checkpoint
 
@@ -86,3 +89,27 @@ def test_through_another_library_and_back(
     for name in ("model.safetensors", "config.json"):
         assert (native / name).read_bytes() == (again / name).read_bytes(), name
     assert_equal(source / WEIGHTS["open_clip"], pass_on(again, "open_clip") / WEIGHTS["open_clip"])
+
+
+def test_what_becomes_one_tensor_of_several_types_loses_nothing(
+    write: Write, pass_on: Callable[[Path, str], Path], tmp_path: Path
+) -> None:
+    """q in float16, k in bfloat16 and v in float32 lie in one matrix in open_clip: no half type
+    holds the other, and neither holds float32."""
+    source = write(tmp_path / "in", "hf")
+    weights = source / WEIGHTS["hf"]
+    types = {"q_proj": np.float16, "k_proj": ml_dtypes.bfloat16}
+    tensors = load_file(weights)
+    for name in tensors:
+        part = name.removesuffix(".weight").rpartition(".")[2]
+        tensors[name] = tensors[name].astype(types.get(part, np.float32))
+    save_file(tensors, weights)
+    native = pass_on(source, "native")
+    back = pass_on(native, "open_clip") / WEIGHTS["open_clip"]
+    with open_checkpoint(back) as packed:
+        name = "visual.transformer.resblocks.0.attn.in_proj_weight"
+        found = packed.tensor(name)
+        parts = (f"vision_model.encoder.layers.0.self_attn.{p}_proj.weight" for p in "qkv")
+        assert found.dtype == np.float32
+        assert np.array_equal(found, np.concatenate([np.float32(tensors[p]) for p in parts]))
+    assert_equal(weights, pass_on(native, "hf") / WEIGHTS["hf"], order=False)

@@ -27,6 +27,7 @@ from zoo.spec import (
     TextSpec,
     VisionSpec,
 )
+from zoo.spec.fields import MAX_NORM_EPS
 from zoo.talk import Silence, Talk
 
 # The same examples in every run, and no clock: the machine may be busy with something else.
@@ -166,7 +167,7 @@ def specs() -> st.SearchStrategy[CLIPSpec]:
             "layers": sizes,
             "mlp_width": st.integers(1, 40),
             "activation": st.just(activation),
-            "norm_eps": numbers,
+            "norm_eps": st.floats(0.0, MAX_NORM_EPS),
             "layer_scale": layer_scales,
         }
 

@@ -16,6 +16,7 @@ N = TypeVar("N", int, float)
 MAX_CONFIG_BYTES = 4 << 20  # a configuration is a few KB; this bounds what is parsed
 MAX_FLOAT32 = 3.4e38
 MIN_STD = 1e-30  # the quotients of pixels in [0, 1] are finite in float32
+MAX_NORM_EPS = 1e-3
 MAX_LAYERS = 1024  # every layer has rows in a plan, so that their number bounds memory and time
 
 
@@ -167,10 +168,17 @@ class Fields:
 
 
 def check_tower(tower: TowerSpec, where: str) -> None:
-    """Raises ConfigError when the heads do not share the width evenly, or the MLP has no width."""
+    """Raises ConfigError when the heads do not share the width evenly, the MLP has no width, or
+    Paddle does not compute the norm."""
     if tower.heads < 1 or tower.width % tower.heads:
         raise ConfigError(
             f"width {tower.width} can't be shared by {tower.heads} heads", where=where
+        )
+    if tower.norm_eps > MAX_NORM_EPS:
+        raise ConfigError(
+            f"a norm's epsilon of {tower.norm_eps} is not supported; Paddle's LayerNorm takes at "
+            f"most {MAX_NORM_EPS}",
+            where=where,
         )
     if tower.mlp_width < 1:
         raise ConfigError(f"mlp_ratio leaves width {tower.width} no MLP", where=where)

@@ -106,10 +106,12 @@ def _text(fields: Fields) -> TextSpec:
         vocab_size=fields.positive("vocab_size", VOCAB_SIZE),
     )
     eos = fields.take("eos_token_id", int, VOCAB_SIZE - 1)
-    if eos not in (ARGMAX_EOS, spec.vocab_size - 1):
+    # Words behind the tokenizer's last one can be the highest in a text, and are not where
+    # transformers pools; where they are, the tokenizer's own end is not.
+    if eos != ARGMAX_EOS and (eos != spec.vocab_size - 1 or spec.vocab_size > VOCAB_SIZE):
         raise ConfigError(
-            f"eos_token_id = {eos} is not supported; zoo pools at the highest id, "
-            f"{spec.vocab_size - 1}",
+            f"eos_token_id = {eos} with vocab_size = {spec.vocab_size} is not supported; zoo pools "
+            f"at the highest id, and CLIP's tokenizer ends a text with {VOCAB_SIZE - 1}",
             where=fields.where,
         )
     fields.ignore(*_GENERIC)

@@ -81,6 +81,11 @@ CASES = {
         _set("vision_cfg", "timm_model_name", "convnext_base"),
         "timm_model_name",
     ),
+    "epsilon": _contradicts(
+        "an epsilon that Paddle's LayerNorm does not take",
+        _set("vision_cfg", "norm_kwargs", {"eps": 0.01}),
+        "a norm's epsilon of 0.01 is not supported",
+    ),
     "no-config": Case(
         input="no configuration beside the weights",
         make=_without,

@@ -110,6 +110,11 @@ PICTURES = {
         lambda: saved(Image.effect_noise((64, 64), 80), "PNG")[:1000],
         "TRUNCATED: The picture file is cut off",
     ),
+    "line": _refused(
+        "a line of 90,000 pixels, which scaled by its short side fills the memory",
+        lambda: saved(Image.new("L", (90_000, 1)), "PNG"),
+        "FORMAT: A picture of 90000 x 1 pixels is too thin",
+    ),
     "300-mp": _refused(
         "a picture of 300 megapixels in 1.3 MB", bomb, "FORMAT: The picture has more than"
     ),

@@ -112,6 +112,16 @@ def test_what_is_no_image_is_refused(image: object) -> None:
             transform(image)
 
 
+def test_a_picture_that_would_fill_the_memory_when_scaled_is_refused() -> None:
+    """A few hundred bytes of PNG can be a line of 65,000 pixels, of which 224 lines make 10 GB."""
+    preprocess = Preprocess(replace(SPEC, size=(224, 224), resize="shortest"))
+    for size in ((20_000, 1), (1, 20_000), (1784, 1)):
+        with pytest.raises(FormatError, match="too thin: scaled by its short side it would have"):
+            preprocess(Image.new("L", size))
+    assert preprocess(Image.new("L", (400, 1))).shape == (3, 224, 224)
+    assert preprocess.train(Image.new("L", (20_000, 1))).shape == (3, 224, 224)
+
+
 def test_a_picture_without_pixels_is_refused() -> None:
     for transform in (Preprocess(SPEC), Preprocess(SPEC).train):
         with pytest.raises(FormatError, match="0 x 5"):

@@ -7,12 +7,15 @@ Nothing is turned upright by EXIF.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from zoo.errors import FormatError, UsageError
 from zoo.inputs import geometry
+from zoo.inputs.images import MAX_PIXELS
 from zoo.spec import Pair, PreprocessSpec
 
 _FILTERS = {
@@ -29,7 +32,8 @@ class Preprocess:
 
     Raises:
         UsageError: what should be a PIL image is none.
-        FormatError: a picture has no pixels, or would have none after scaling.
+        FormatError: a picture has no pixels, or would have none after scaling, or more than can be
+            held in memory.
     """
 
     def __init__(self, spec: PreprocessSpec) -> None:
@@ -43,6 +47,11 @@ class Preprocess:
         size = geometry.resized(_size(image), spec.size, spec.resize)
         if 0 in size:
             raise FormatError(f"A picture of {_shown(image)} pixels is too thin to be scaled down")
+        if math.prod(size) > MAX_PIXELS:
+            raise FormatError(
+                f"A picture of {_shown(image)} pixels is too thin: scaled by its short side it "
+                f"would have {math.prod(size):,}, and at most {MAX_PIXELS:,} are computed"
+            )
         image = _resize(image, size, self._filter())
         if spec.resize == "shortest":
             image = _crop(image, geometry.centred(size, spec.size))

@@ -61,7 +61,7 @@ def take_step(run: Run, step: int, pixels: Tensor, tokens: Tensor, bad: int) -> 
         run.optimizer.forget()
         run.report.event("overflow", step + 1, {"loss_scale": run.loss_scale.value})
     return {
-        "epoch": step / plan.per_epoch,
+        "epoch": (step + 1) / plan.per_epoch,
         "loss": loss,
         "learning_rate": rate,
         "gradient_norm": norm,

@@ -52,6 +52,7 @@ def test_a_run_leaves_a_log_a_plot_and_a_checkpoint(
     output = run("--warmup_steps", 2, "--ema_decay", 0.5)
     log = read_log(output)
     assert [entry["step"] for entry in log] == [1, 2, 3, 4]
+    assert [entry["epoch"] for entry in log] == [0.2, 0.4, 0.6, 0.8]  # that are done, of 5 steps
     assert [entry["learning_rate"] for entry in log] == pytest.approx([5e-4, 1e-3, 1e-3, 5e-4])
     assert all(entry["gradient_norm"] > 0 and entry["bad_samples"] == 0 for entry in log)
     assert (output / "loss.svg").read_text().startswith("<svg")

@@ -166,6 +166,10 @@ def test_data_and_talk_keep_their_order_in_one_file() -> None:
         "sys.exit(zoo.cli.main(['list']))"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", program],
+        env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert ran.stdout.startswith("found\nand\nmore\nzoo: UNEXPECTED: ValueError: end\n")

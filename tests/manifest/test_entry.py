@@ -120,12 +120,13 @@ def test_a_claim_agrees_within_its_rounding_and_no_further() -> None:
 
 @pytest.mark.parametrize("manifest", models(), ids=lambda m: m.id)
 def test_every_manifest_states_what_is_known(manifest: Manifest) -> None:
-    judged = manifest.judged_claim
-    assert judged is not None
-    assert judged.protocol == PROTOCOL
-    assert judged.source.startswith("open_clip docs/openclip_results.csv")
-    assert judged.dataset == "imagenet1k"
     assert manifest.source.hub in manifest.aliases
+    judged = manifest.judged_claim
+    if manifest.source.open_clip:  # then its table has the model
+        assert judged is not None
+        assert judged.source.startswith("open_clip docs/openclip_results.csv")
+    if judged is not None:
+        assert (judged.protocol, judged.dataset) == (PROTOCOL, "imagenet1k")
 
 
 @pytest.mark.parametrize("manifest", PADDLEMIX, ids=lambda m: m.id)
@@ -137,12 +138,12 @@ def test_paddlemix_s_models_have_its_link_and_its_figures(manifest: Manifest) ->
     assert manifest.claims.top1[0].source == "PaddleMIX"
 
 
-def test_the_disputes_are_the_known_ones() -> None:
-    params = {m.id: str(claim) for m in models() for claim in m.disputed_params()}
+def test_the_disputes_with_paddlemix_are_the_known_ones() -> None:
+    params = {m.id: str(claim) for m in PADDLEMIX for claim in m.disputed_params()}
     assert params == DISPUTED_PARAMS
     top1 = {
         m.id: str(claim)
-        for m in models()
+        for m in PADDLEMIX
         for claim in m.disputed_top1()
         if claim.source == "PaddleMIX"
     }

@@ -16,7 +16,7 @@ ZOO = registry()
 
 def test_the_zoo_has_paddlemix_s_fourteen_models_and_more_each_in_a_file_of_its_name() -> None:
     assert len([m for m in ZOO.manifests if m.source.paddlemix]) == 14
-    assert [m.id for m in ZOO.manifests if not m.source.paddlemix] == [
+    assert {m.id for m in ZOO.manifests if not m.source.paddlemix} >= {
         "clip-vit-base-patch32",
         "clip-vit-large-patch14",
         "metaclip-b16-400m",
@@ -26,7 +26,7 @@ def test_the_zoo_has_paddlemix_s_fourteen_models_and_more_each_in_a_file_of_its_
         "metaclip-h14-fullcc2.5b",
         "metaclip-l14-400m",
         "metaclip-l14-fullcc2.5b",
-    ]
+    }
     assert {path.stem for path in ZOO.folder.glob("*.toml")} == {m.id for m in ZOO.manifests}
 
 
@@ -97,7 +97,7 @@ def test_two_entries_of_one_name_are_refused(tmp_path: Path, old: str, new: str)
     (tmp_path / "first.toml").write_text(text)
     assert len(Registry.load(tmp_path).manifests) == 1
     (tmp_path / "second.toml").write_text(text.replace(old, new))
-    with pytest.raises(ConfigError, match="names both"):
+    with pytest.raises(ConfigError, match="first.toml and second.toml have one name"):
         Registry.load(tmp_path)
 
 

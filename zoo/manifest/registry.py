@@ -32,16 +32,21 @@ class Registry:
             ConfigError: a manifest is not valid, or two share a name.
             FormatError: a file is not TOML.
         """
-        manifests = tuple(read(path) for path in sorted(folder.glob("*.toml")))
+        entries = {path.name: read(path) for path in sorted(folder.glob("*.toml"))}
         names: dict[str, Manifest] = {}
-        for manifest in manifests:
+        files: dict[str, str] = {}
+        for file, manifest in entries.items():
             for name in manifest.names:
                 if name in names:
                     raise ConfigError(
-                        f"{name} names both {names[name].id} and {manifest.id}", where=folder
+                        f"{files[name]} and {file} have one name, {name}",
+                        where=folder,
+                        remedy="Give one of them an id and aliases of its own.",
                     )
-                names[name] = manifest
-        return cls(folder=folder, manifests=manifests, names=MappingProxyType(names))
+                names[name], files[name] = manifest, file
+        return cls(
+            folder=folder, manifests=tuple(entries.values()), names=MappingProxyType(names)
+        )
 
     def match(self, name: str) -> Manifest | None:
         """The entry of this id or alias, or of this unique prefix of one; None where none fits.

@@ -97,7 +97,7 @@ def test_two_entries_of_one_name_are_refused(tmp_path: Path, old: str, new: str)
     (tmp_path / "first.toml").write_text(text)
     assert len(Registry.load(tmp_path).manifests) == 1
     (tmp_path / "second.toml").write_text(text.replace(old, new))
-    with pytest.raises(ConfigError, match="first.toml and second.toml have one name"):
+    with pytest.raises(ConfigError, match=r"first\.toml and second\.toml have one name"):
         Registry.load(tmp_path)
 
 

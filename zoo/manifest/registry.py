@@ -44,9 +44,7 @@ class Registry:
                         remedy="Give one of them an id and aliases of its own.",
                     )
                 names[name], files[name] = manifest, file
-        return cls(
-            folder=folder, manifests=tuple(entries.values()), names=MappingProxyType(names)
-        )
+        return cls(folder=folder, manifests=tuple(entries.values()), names=MappingProxyType(names))
 
     def match(self, name: str) -> Manifest | None:
         """The entry of this id or alias, or of this unique prefix of one; None where none fits.

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from zoo.errors import FormatError, NotFoundError, SignatureInvalidError, missing_library
-from zoo.files import leftovers, write_atomic
+from zoo.files import leftovers, missing, write_atomic
 from zoo.verify.evidence import EVIDENCE_NAME
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _what_is_signed() -> hashing.Config:
 
 def _check_there(key: Path) -> None:
     if not key.is_file():
-        raise NotFoundError("there is no such key", where=key)
+        raise missing(key, "key")
 
 
 def _no_key(path: Path, kind: str) -> FormatError:

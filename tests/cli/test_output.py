@@ -173,3 +173,16 @@ def test_data_and_talk_keep_their_order_in_one_file() -> None:
         text=True,
     )
     assert ran.stdout.startswith("found\nand\nmore\nzoo: UNEXPECTED: ValueError: end\n")
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("nothing", "--json")])
+def test_a_full_disk_behind_stdout_is_exit_7_and_no_more(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "zoo", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    if words[0] == "nothing":
+        assert ran.returncode == 2 and ran.stderr.startswith("zoo: USAGE")
+    else:
+        assert ran.returncode == 7 and ran.stderr.startswith("zoo: DISK: the disk is full")
+    assert ran.stderr.count("\n") == 2

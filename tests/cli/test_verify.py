@@ -42,11 +42,14 @@ def test_a_damaged_file_is_exit_5_and_named(run_zoo, converted: Path) -> None:  
     weights.write_bytes(data)
     ran = run_zoo("verify", converted)
     assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
-    assert ran.stderr.rstrip().endswith("convert it again, or take it anew from where it came.")
+    assert "convert it again, or take the folder anew from where it came" in ran.stderr
     assert "status: claimed" in ran.stdout
     ran = run_zoo("verify", converted, "--json")
     assert ran.code == 5 and "model.safetensors is not the one" in ran.stderr
     assert json.loads(ran.stdout)["results"][0]["status"] == "claimed", "it is one document"
+    words = ("--zero-shot", "--data", "tiny-digits", "--emit", "clip-benchmark")
+    ran = run_zoo("verify", converted, *words)
+    assert (ran.code, ran.stdout) == (5, ""), "what failed, and not that nothing came of it"
 
 
 def test_another_source_is_exit_3(run_zoo, converted: Path, tiny: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:  # the reader of stdout has gone, as in `zoo list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return 0
     except (KeyboardInterrupt, Interrupted) as stop:
         if debug:
@@ -145,7 +145,18 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        return _report(_in_words(error), as_json="--json" in argv)
+        failure = _in_words(error)
+        try:
+            _report(failure, as_json="--json" in argv)
+            sys.stdout.flush()
+        except OSError:  # stdout itself has failed: its disk is full, say
+            _leave_stdout()
+        return failure.exit_code
+
+
+def _leave_stdout() -> None:
+    """Lets go what is still to be written there, so that Python does not fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_words(error: Exception) -> ZooError:
@@ -164,7 +175,7 @@ def _in_words(error: Exception) -> ZooError:
     )
 
 
-def _report(error: ZooError, *, as_json: bool) -> int:
+def _report(error: ZooError, *, as_json: bool) -> None:
     from zoo.cli.output import printable
 
     print(printable(f"zoo: {error.name}: {error}"), file=sys.stderr)
@@ -182,4 +193,3 @@ def _report(error: ZooError, *, as_json: bool) -> int:
             },
         }
         print(json.dumps(document))
-    return error.exit_code

@@ -28,7 +28,10 @@ Parity needs open_clip (the extra `reference`) or goldens that it made, and
 Paddle. The evidence is left in the checkpoint's folder."""
 
 RUNGS = ("files", "structure", "roundtrip", "parity", "pipeline", "zero-shot")
-DAMAGED = "Don't use this folder: convert it again, or take it anew from where it came."
+DAMAGED = (
+    "Don't use what is damaged: convert it again, or take the folder anew from where it came. "
+    "evidence.json alone may be removed; `zoo verify` writes it."
+)
 DEFAULT = "pipeline"  # the highest rung that needs no data set
 MARKS = {"pass": "[green]pass[/]", "fail": "[red]FAIL[/]", "not run": "[yellow]not run[/]"}
 CAUGHT = {True: "[green]caught[/]", False: "[red]MISSED[/]", None: MARKS["not run"]}
@@ -116,7 +119,11 @@ def run(args: argparse.Namespace) -> int:
     if args.emit:
         from zoo.verify.clip_benchmark import clip_benchmark
 
-        out.data(clip_benchmark(results))
+        try:
+            out.data(clip_benchmark(results))
+        except NotRunError:
+            _judge(results, asked=upto, strict=args.strict)  # what failed comes before it
+            raise
     elif out.json:
         out.document({"results": [result_document(result) for result in results]})
     else:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from zoo.errors import DatasetError, NotFoundError, as_zoo_error
-from zoo.files import canonical_json
+from zoo.errors import DatasetError, as_zoo_error
+from zoo.files import canonical_json, missing
 from zoo.imagesets.imageset import Picture, is_picture, listing
 from zoo.imagesets.tree import Stored, open_tree
 
@@ -47,7 +47,7 @@ def open_collection(images: Path | None, texts: Path | None) -> Collection:
     """
     for path in (images, texts):
         if path is not None and not path.exists():
-            raise NotFoundError("there is nothing at this path", where=path)
+            raise missing(path)
     pictures: tuple[Picture, ...] = ()
     if images is not None:
         pictures = tuple(

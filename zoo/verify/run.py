@@ -124,11 +124,21 @@ def record(result: Result) -> Path:
     """Keeps a result as evidence of the zoo's own: ``manifests/evidence/<id>.json``.
 
     Raises:
-        UsageError: the model is not in the zoo, or this is no checkout.
+        UsageError: the model is not in the zoo, its weights are not from where the manifest says,
+            or this is no checkout.
+        NotFoundError, DigestError: its provenance can't be read.
     """
     folder = registry().folder
     if result.manifest is None or folder.name != "manifests":
         raise UsageError("--record is for the zoo's own models, in a checkout of zoo")
+    source = result.manifest.source
+    repo = provenance.read(result.folder).source.repo
+    if repo is None or repo not in (source.hub, source.paddlemix):
+        raise UsageError(
+            f"--record is for weights from {source.hub}; these are from {repo or 'a local folder'}",
+            where=result.folder,
+            remedy=f"Convert what the manifest names: zoo convert {result.manifest.id}",
+        )
     path = folder / "evidence" / f"{result.manifest.id}.json"
     evidence.write(path, result.evidence)
     return path

@@ -14,14 +14,14 @@ from zoo.convert.provenance import Provenance
 from zoo.convert.select import Opened
 from zoo.errors import DigestError, UsageError, ZooError
 from zoo.files import missing
-from zoo.manifest import Manifest, registry
+from zoo.manifest import Manifest, Top1Claim, registry
 from zoo.talk import Talk
 from zoo.verify import evidence
 from zoo.verify.bench import Bench
 from zoo.verify.controls import Caught, self_test
 from zoo.verify.environment import describe
 from zoo.verify.evaluation import Wish, find_material
-from zoo.verify.evidence import EVIDENCE_NAME, Evidence, Status, Subject
+from zoo.verify.evidence import EVIDENCE_NAME, STATUSES, Evidence, Status, Subject
 from zoo.verify.ladder import climb, number
 from zoo.verify.locate import locate_source
 from zoo.verify.outcome import Outcome
@@ -73,6 +73,7 @@ def verify(
         before = stamps(folder)  # before anything of it is read
         record = _record(folder)
         manifest = None if record is None else registry().names.get(record.id)
+        claim = None if manifest is None else manifest.judged_claim
         material = "not asked for" if zero_shot is None else find_material(zero_shot, record)
         opened = locate_source(folder, record, source)
         if isinstance(opened, Opened):
@@ -105,18 +106,14 @@ def verify(
             rungs=number(outcomes),
         )
         if record is not None:
-            _keep(folder / EVIDENCE_NAME, found)
+            _keep(folder / EVIDENCE_NAME, found, claim)
     return Result(
         folder=folder,
         evidence=found,
         outcomes=outcomes,
         controls=caught,
         manifest=manifest,
-        status=evidence.status(
-            found,
-            subject=subject,
-            top1_claim=manifest.judged_claim if manifest else None,
-        ),
+        status=evidence.status(found, subject=subject, top1_claim=claim),
     )
 
 
@@ -154,8 +151,9 @@ def _record(folder: Path) -> Provenance | None:
         return None
 
 
-def _keep(path: Path, found: Evidence) -> None:
-    """Writes evidence, unless a shorter climb would replace the record of a longer one."""
+def _keep(path: Path, found: Evidence, claim: Top1Claim | None) -> None:
+    """Writes evidence, unless a climb that shows less would replace the record of one that showed
+    more: a shorter one, or one on a part of the data."""
     failed = any(rung.status == "fail" for rung in found.rungs)
     if path.is_file() and not failed:
         try:
@@ -163,6 +161,12 @@ def _keep(path: Path, found: Evidence) -> None:
         except ZooError:
             before = None
         same = before is not None and before.subject == found.subject
-        if same and before is not None and before.height > found.height:
+        if same and before is not None and _worth(before, claim) > _worth(found, claim):
             return
     evidence.write(path, found)
+
+
+def _worth(found: Evidence, claim: Top1Claim | None) -> tuple[int, int]:
+    """What evidence shows of its subject, to be compared."""
+    reached = evidence.status(found, subject=found.subject, top1_claim=claim)
+    return STATUSES.index(reached), found.height

@@ -39,6 +39,15 @@ def test_a_missing_library_names_its_extra(run_zoo, monkeypatch: pytest.MonkeyPa
     assert "missing" in ran.stdout and "paddle-clip-zoo[reference]" in ran.stdout
 
 
+def test_a_setting_s_name_is_whole_in_a_narrow_terminal(  # type: ignore[no-untyped-def]
+    run_zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    shown = run_zoo("doctor").stdout
+    for setting in json.loads(run_zoo("doctor", "--json").stdout)["runtime"]["settings"]:
+        assert f"\n{setting['name']} " in shown
+
+
 LOW = Figure(name="sha256", unit="GB/s", value=0.1, floor=0.8, remedy="Another Python.")
 GOOD = Figure(name="memory copy", unit="GB/s", value=9.0, floor=2.0, remedy="Look for others.")
 LOST = Figure(name="matrix product", unit="GFLOP/s", value=None, remedy="paddle is missing")

@@ -103,6 +103,7 @@ def _show(document: dict[str, Any], out: Output) -> None:
     out.table(table)
     out.data(f"\nPaddle will run with {runtime['threads']} threads, and with:")
     table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)  # a name that is cut off can't be set
     for setting in runtime["settings"]:
         table.add_row(
             setting["name"], setting["value"] or "-", setting["origin"], setting["reason"]

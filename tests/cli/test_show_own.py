@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from zoo.convert import provenance
 
@@ -48,7 +49,7 @@ def test_a_folder_says_what_it_is_and_where_it_comes_from(here: Path, run_zoo: R
     assert "text 2 blocks of width 32; quick_gelu; embeddings of 48" in said
     assert "229,305 (image tower 200,384, text tower 28,920)" in said
     assert "float16 (94)" in said and "32 x 32 pixels, bicubic, shortest" in said
-    assert "none converted here, and not verified yet" in said
+    assert "none not verified yet" in said
     assert "claims" not in said and "licence" not in said
 
 
@@ -80,6 +81,19 @@ def test_the_document_has_the_keys_of_every_entry(mine: Path, run_zoo: Run) -> N
     assert (one["tensors_digest"], one["types"]) == (record.tensors_digest, {"float32": 94})
 
 
+def test_what_was_trained_says_so(mine: Path, run_zoo: Run) -> None:
+    record = provenance.read(mine)
+    source = replace(record.source, format=provenance.TRAINED, files=[])
+    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    for sealed in ("schema_version", "tensors_digest", "digest"):
+        del fields[sealed]
+    trained = provenance.seal(**{**fields, "source": source})
+    (mine / "provenance.json").write_bytes(provenance.encode(trained))
+    said = words(run_zoo("show", mine).stdout)
+    assert "source trained, and not converted from anything made by" in said
+    assert "none not verified yet" in said
+
+
 def test_every_conversion_of_a_model_is_shown(mine: Path, run_zoo: Run) -> None:
     assert run_zoo("convert", "./in", "--id", MINE, "--dtype", "bfloat16").code == 0
     said = words(run_zoo("show", MINE).stdout)
@@ -96,14 +110,14 @@ def test_every_conversion_of_a_model_is_shown(mine: Path, run_zoo: Run) -> None:
 def test_a_folder_of_a_model_of_the_zoo_names_its_entry(
     tiny: Path, run_zoo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
+    import dataclasses
 
     from zoo.cli import show_own
     from zoo.manifest import registry
 
     folder = Path(run_zoo("convert", "tiny-digits").stdout.strip())
     named = {"tiny-digits": registry().names[B32]}
-    monkeypatch.setattr(show_own, "registry", lambda: replace(registry(), names=named))
+    monkeypatch.setattr(show_own, "registry", lambda: dataclasses.replace(registry(), names=named))
     said = words(run_zoo("show", folder).stdout)
     assert f"what is claimed of it: zoo show {B32}" in said
     document = json.loads(run_zoo("show", folder, "--json").stdout)

@@ -73,7 +73,7 @@ def finding_beside(folder: Path, model: str, claim: Top1Claim | None) -> Finding
     ``findings_here``."""
     path = folder / EVIDENCE_NAME
     if not path.is_file():
-        return _worthless(folder, "converted here, and not verified yet")
+        return _worthless(folder, "not verified yet")
     try:
         evidence = read(path)
     except ZooError as error:

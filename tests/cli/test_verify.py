@@ -117,6 +117,28 @@ def test_a_checkpoint_that_changes_meanwhile_earns_nothing(
     assert names(converted) == CHECKPOINT
 
 
+def test_a_source_that_changes_meanwhile_proves_nothing(
+    run_zoo,  # type: ignore[no-untyped-def]
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What rung 3 compared is not what the reference reads after it."""
+    source = shutil.copytree(tiny, tmp_path / "in", ignore=shutil.ignore_patterns("goldens"))
+    assert run_zoo("convert", source, "--out", tmp_path / "out").code == 0
+    honest = bench.check_roundtrip
+
+    def meanwhile(*arguments: object) -> object:
+        outcome = honest(*arguments)  # type: ignore[arg-type]
+        os.utime(source / "open_clip_model.safetensors")
+        return outcome
+
+    monkeypatch.setattr(bench, "check_roundtrip", meanwhile)
+    ran = run_zoo("verify", tmp_path / "out", "--upto", "roundtrip")
+    assert ran.code == 5 and "open_clip_model.safetensors" in ran.stderr
+    assert names(tmp_path / "out") == CHECKPOINT
+
+
 def test_evidence_of_the_same_tensors_under_another_configuration_is_found(
     run_zoo,  # type: ignore[no-untyped-def]
     tiny: Path,

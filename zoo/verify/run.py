@@ -65,7 +65,7 @@ def verify(
         NotFoundError: the folder is no converted checkpoint, or ``source`` or a named data set is
             not there.
         DatasetError: the data set is not what it should be.
-        DigestError: the checkpoint changed meanwhile, or another took its place.
+        DigestError: the checkpoint or its source changed meanwhile, or another took its place.
         DiskError, AccessError: the evidence can't be written.
     """
     with ExitStack() as stack:
@@ -99,6 +99,8 @@ def verify(
                 where=folder,
                 remedy="Run again when nothing writes to it.",
             )
+        if isinstance(opened, Opened):
+            opened.checkpoint.check_unchanged()  # rung 3 read it, and then the reference
         found = evidence.seal(
             subject=subject,
             environment={**describe(), **bench.environment},

@@ -1,5 +1,6 @@
 """How many operations a tower takes, counted from its specification: products and sums, no
-normalisation, no activation."""
+normalisation, no activation. What nobody needs is not counted: the last block's output is read at
+one token."""
 
 from __future__ import annotations
 
@@ -25,5 +26,11 @@ def text_gflop(spec: CLIPSpec, tokens: int) -> float:
 
 def _transformer(tower: TowerSpec, tokens: int) -> int:
     """Four square products and two of the MLP per token, and attention's two per pair of them."""
-    linear = 2 * tokens * (4 * tower.width**2 + 2 * tower.width * tower.mlp_width)
-    return tower.layers * (linear + 4 * tokens**2 * tower.width)
+    return (tower.layers - 1) * _block(tower, tokens, tokens) + _block(tower, tokens, 1)
+
+
+def _block(tower: TowerSpec, tokens: int, wanted: int) -> int:
+    """Keys and values of all tokens, all else of those whose output is wanted."""
+    square, mlp = tower.width**2, tower.width * tower.mlp_width
+    attention = 4 * tokens * wanted * tower.width
+    return 2 * tokens * 2 * square + 2 * wanted * (2 * square + 2 * mlp) + attention

@@ -13,7 +13,7 @@ import paddle.nn.functional as F  # noqa: E402
 from paddle import nn  # noqa: E402
 from paddle.incubate.nn.functional import fused_layer_norm  # noqa: E402
 
-from zoo.models.block import Attention, Transformer  # noqa: E402
+from zoo.models.block import Attention, Transformer, pick  # noqa: E402
 from zoo.models.linear import Linear  # noqa: E402
 
 Tower = Any  # a VisionTower or a TextTower
@@ -30,9 +30,9 @@ class OneProjection(Attention):
         self.packed.weight.set_value(paddle.concat([part.weight for part in parts], axis=1))
         self.packed.bias.set_value(paddle.concat([part.bias for part in parts]))
 
-    def project(self, x: Any) -> tuple[Any, ...]:
-        packed = self.packed(x).reshape([0, 0, 3, self.heads, -1])
-        return tuple(packed.unbind(2))
+    def project(self, x: Any, at: Any = None) -> tuple[Any, ...]:
+        q, k, v = self.packed(x).chunk(3, axis=2)
+        return self.split(pick(q, at)), self.split(k), self.split(v)
 
 
 class FusedNorms(Transformer):
@@ -42,11 +42,13 @@ class FusedNorms(Transformer):
         nn.Layer.__init__(self)
         self.resblocks = plain.resblocks
 
-    def forward(self, x: Any, mask: Any = None) -> Any:
+    def forward(self, x: Any, mask: Any = None, at: Any = None) -> Any:
         normed = self.resblocks[0].ln_1(x)
         following = [*(block.ln_1 for block in self.resblocks[1:]), None]
         for block, after in zip(self.resblocks, following, strict=True):
-            normed, x = add_and_norm(block.attn(normed, mask), x, block.ln_2)
+            wanted = at if after is None else None
+            attended = block.attn(normed, mask, wanted)
+            normed, x = add_and_norm(attended, pick(x, wanted), block.ln_2)
             update = block.mlp(normed)
             if after is None:
                 return x + update
@@ -96,7 +98,7 @@ def patch_product(tower: Tower) -> Tower:
 def static(tower: Tower) -> Tower:
     """Without CINN, which Paddle's wheels for CPU are built without; attention as in eager mode."""
     for block in tower.transformer.resblocks:
-        block.attn._mix_in_program = block.attn._mix
+        block.attn.mix_in_program = block.attn._mix
     return paddle.jit.to_static(tower, backend=None, full_graph=True)
 
 

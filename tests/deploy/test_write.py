@@ -61,7 +61,8 @@ def programs(deep: Path, tmp_path: Path, silence: Talk) -> Path:
 
 
 def products(program: Path) -> int:
-    return program.read_text().count('"1.addmm"')
+    text = program.read_text()
+    return text.count('"1.addmm"') + text.count('"1.multi_dot"')
 
 
 def test_one_file_of_weights_and_whose_products(programs: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from zoo.models.block import ACTIVATIONS, Attention, Transformer, has_fused_kernel
+from zoo.models.block import ACTIVATIONS, Attention, Transformer, has_fused_kernel, pick
 from zoo.runtime import import_paddle
 
 pytestmark = pytest.mark.paddle
@@ -87,3 +87,40 @@ def test_no_gradient_no_recomputing(spec):
         recomputed = transformer(x).numpy()
         transformer.recompute = False
         np.testing.assert_array_equal(recomputed, transformer(x).numpy())
+
+
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_one_token_of_each_row_is_what_all_would_give(spec, causal, recompute):
+    transformer = Transformer(spec.text)
+    transformer.recompute = recompute
+    mask = paddle.full([6, 6], float("-inf")).triu(1) if causal else None
+    at = paddle.to_tensor([5, 0, 3]).reshape([-1, 1, 1])
+
+    def computed(whole):
+        paddle.seed(0)
+        x = paddle.randn([3, 6, 33])
+        x.stop_gradient = False
+        transformer.clear_gradients()
+        found = pick(transformer(x, mask), at) if whole else transformer(x, mask, at)
+        found.square().sum().backward()
+        gradients = {name: p.grad.numpy() for name, p in transformer.named_parameters()}
+        return {"found": found.numpy(), "x": x.grad.numpy(), **gradients}
+
+    expected, found = computed(whole=True), computed(whole=False)
+    assert found["found"].shape == (3, 1, 33)
+    largest = max(np.abs(array).max() for array in expected.values())
+    for name, array in expected.items():
+        # A key bias has no gradient but rounding.
+        scale = largest if name.endswith("k_proj.bias") else np.abs(array).max()
+        error = np.abs(found[name] - array).max()
+        assert error <= 3 * 162 * EPS * scale, name  # sums of up to 162 terms, in three blocks
+
+
+def test_the_last_block_computes_for_that_token_alone(spec):
+    transformer = Transformer(spec.text)
+    seen = []
+    for block in transformer.resblocks:
+        block.mlp.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    transformer(paddle.randn([2, 6, 33]), at=paddle.zeros([2, 1, 1], "int64"))
+    assert seen == [6, 6, 1]

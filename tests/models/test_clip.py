@@ -119,7 +119,7 @@ def test_state_survives_paddles_own_saving(spec, inputs, tmp_path):
     np.testing.assert_array_equal(model.encode_image(inputs[0]), other.encode_image(inputs[0]))
 
 
-@pytest.mark.filterwarnings("ignore:No ccache found")
+@pytest.mark.filterwarnings("ignore:No ccache found", "ignore:Tensor do not have 'place'")
 def test_a_compiled_model_trains_as_the_eager_one(spec, inputs):
     """Paddle's tracer (paddle.jit.to_static) stumbles over closures, and over devices."""
     model = initialize(CLIP(spec), 0)

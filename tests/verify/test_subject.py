@@ -100,7 +100,8 @@ def test_the_taps_are_the_models_own(converted_once, inputs, tmp_path):
     assert np.abs(written["text.features"] - text).max() <= 16 * EPS * np.abs(text).max()
     last = written[f"visual.block.{model.spec.vision.layers - 1}"]
     pooled = model.visual.ln_post(model._tensor(last[:, 0].copy())) @ model.visual.proj
-    np.testing.assert_array_equal(written["visual.features"], pooled)
+    pooled = pooled.numpy()  # of a block that computes for that token alone, in other shapes
+    assert np.abs(written["visual.features"] - pooled).max() <= 16 * EPS * np.abs(pooled).max()
     image, text, scale = (tensor.numpy() for tensor in model(pixels, tokens))
     assert np.abs(written["logits"] - scale * image @ text.T).max() <= 16 * EPS * scale
 

@@ -41,7 +41,7 @@ def write(request: WriteRequest) -> dict[str, Any]:
     record = declare(spec, paddle=paddle.__version__, logit_scale=scale)
     for transformer in _transformers(model):
         _fold_quick_gelu(transformer)
-    # Through oneDNN first: the others' linear layers are exchanged for good.
+    # Through oneDNN first: the others' blocks are changed for good.
     towers = (
         (record.image_bfloat16, lambda: model.visual),
         (record.image, lambda: model.visual),
@@ -95,10 +95,10 @@ def _fold_quick_gelu(transformer: Transformer) -> None:
 def _save(tower: VisionTower | TextTower, out: Path, program: Program) -> None:
     import paddle
 
-    from zoo.models.products import keep_products
+    from zoo.models.products import RowTransformer
 
     if program.products == "paddle":
-        keep_products(tower.transformer)
+        tower.transformer = RowTransformer(tower.transformer)
     taken = paddle.static.InputSpec(list(program.shape), program.dtype, program.input)
     paddle.jit.save(tower, str(out / Path(program.program).stem), input_spec=[taken])
 

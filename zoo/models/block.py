@@ -1,6 +1,7 @@
 """The transformer that both towers share.
 
-Shapes: B batch, L tokens, W width, H heads, D = W / H, M the MLP's width.
+Shapes: B batch, L tokens, W width, H heads, D = W / H, M the MLP's width. Where one token of each
+row is all that is wanted, ``at``, int [B, 1, 1], says which.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def has_fused_kernel(q: Tensor) -> bool:
     return q.dtype in (paddle.float16, paddle.bfloat16) and q.place.is_gpu_place()
 
 
+def pick(x: Tensor, at: Tensor | None) -> Tensor:
+    """[B, L, W] -> [B, 1, W]; without ``at`` all of it."""
+    return x if at is None else x.take_along_axis(at, axis=1)
+
+
 class Attention(nn.Layer):
     """Multi-head self-attention."""
 
@@ -52,22 +58,26 @@ class Attention(nn.Layer):
         self.v_proj = Linear(spec.width, spec.width)
         self.out_proj = Linear(spec.width, spec.width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, L, W] -> [B, L, W]; ``mask`` [L, L] is the causal one: it is added to the scores."""
-        q, k, v = self.project(x)
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W], or [B, 1, W] with ``at``; ``mask`` [L, L] is the causal one: it
+        is added to the scores."""
+        q, k, v = self.project(x, at)
+        if mask is not None and at is not None:
+            mask = mask.gather(at.flatten()).unsqueeze([1, 2])  # [B, 1, 1, L]
         if not paddle.in_dynamic_mode():
-            mixed = self._mix_in_program(q, k, v, mask)
-        elif has_fused_kernel(q):
+            mixed = self.mix_in_program(q, k, v, mask)
+        elif has_fused_kernel(q) and at is None:
             causal = mask is not None
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal).flatten(2)
         else:
             mixed = self._mix(q, k, v, mask)
         return self.out_proj(mixed)
 
-    def project(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Queries, keys and values: [B, L, W] -> [B, L, H, D] thrice"""
-        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
-        return self._split(q), self._split(k), self._split(v)
+    def project(self, x: Tensor, at: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Queries, keys and values: [B, L, W] -> [B, L, H, D] thrice; with ``at`` queries are
+        [B, 1, H, D]"""
+        q, k, v = self.q_proj(pick(x, at)), self.k_proj(x), self.v_proj(x)
+        return self.split(q), self.split(k), self.split(v)
 
     def _mix(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """[B, L, H, D] thrice -> [B, L, W]
@@ -80,7 +90,7 @@ class Attention(nn.Layer):
             scores = scores + mask
         return paddle.einsum("bhqk,bkhd->bqhd", F.softmax(scores), v).flatten(2)
 
-    def _mix_in_program(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    def mix_in_program(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """The same for Paddle Inference, whose oneDNN has no einsum, and no copies: it takes the
         transposes into the products. The scale comes last, or it would take the mask into the
         product too, by code that is ten times slower.
@@ -92,7 +102,7 @@ class Attention(nn.Layer):
         mixed = F.softmax(scores).matmul(v).transpose([0, 2, 1, 3])
         return mixed.reshape([0, 0, self.out_proj.weight.shape[0]])
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
         """[B, L, W] -> [B, L, H, D]"""
         return x.reshape([0, 0, self.heads, -1])
 
@@ -135,9 +145,9 @@ class Block(nn.Layer):
         self.mlp = MLP(spec)
         self.ls_2 = LayerScale(spec.width) if scaled else nn.Identity()
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, L, W] -> [B, L, W]"""
-        x = x + self.ls_1(self.attn(self.ln_1(x), mask))
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W], or [B, 1, W] with ``at``"""
+        x = pick(x, at) + self.ls_1(self.attn(self.ln_1(x), mask, at))
         return x + self.ls_2(self.mlp(self.ln_2(x)))
 
 
@@ -154,8 +164,11 @@ class Transformer(nn.Layer):
         self.recompute = False
         self.resblocks = nn.LayerList([Block(spec) for _ in range(spec.layers)])
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[B, L, W] -> [B, L, W]"""
-        for block in self.resblocks:
-            x = recompute(block, x, mask, use_reentrant=False) if self.recompute else block(x, mask)
+    def forward(self, x: Tensor, mask: Tensor | None = None, at: Tensor | None = None) -> Tensor:
+        """[B, L, W] -> [B, L, W], or [B, 1, W] with ``at``: then the last block computes for those
+        tokens alone, since nothing reads what it makes of the others."""
+        last = len(self.resblocks) - 1
+        for index, block in enumerate(self.resblocks):
+            given = (x, mask, at if index == last else None)
+            x = recompute(block, *given, use_reentrant=False) if self.recompute else block(*given)
         return x

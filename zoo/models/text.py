@@ -38,7 +38,6 @@ class TextTower(nn.Layer):
         """
         length = tokens.shape[1]
         x = self.token_embedding(tokens) + self.positional_embedding[:length]  # [B, L, W]
-        x = self.transformer(x, self.causal_mask[:length, :length])
         end = tokens.argmax(axis=1).reshape([-1, 1, 1])
-        x = x.take_along_axis(end, axis=1).squeeze(1)  # [B, W]
-        return self.ln_final(x) @ self.text_projection
+        x = self.transformer(x, self.causal_mask[:length, :length], end)  # [B, 1, W]
+        return self.ln_final(x.squeeze(1)) @ self.text_projection

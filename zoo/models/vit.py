@@ -33,12 +33,13 @@ class VisionTower(nn.Layer):
         """[B, 3, height, width] -> [B, E], not normalised"""
         x = self.conv1(pixels)  # [B, W, grid height, grid width]
         x = x.flatten(2).transpose([0, 2, 1])  # [B, G, W]
-        start = self.class_embedding.expand([x.shape[0], 1, -1])  # [B, 1, W]
-        x = paddle.concat([start, x], axis=1) + self.positional_embedding  # [B, 1 + G, W]
+        first = self.class_embedding.expand([x.shape[0], 1, -1])  # [B, 1, W]
+        x = paddle.concat([first, x], axis=1) + self.positional_embedding  # [B, 1 + G, W]
         if self.training and self.patch_dropout > 0:
             x = drop_patches(x, self.patch_dropout)
-        x = self.transformer(self.ln_pre(x))
-        return self.ln_post(x[:, 0]) @ self.proj
+        at = paddle.zeros([x.shape[0], 1, 1], "int64")  # the class token's place
+        x = self.transformer(self.ln_pre(x), at=at)  # [B, 1, W]
+        return self.ln_post(x.squeeze(1)) @ self.proj
 
 
 def drop_patches(x: Tensor, fraction: float) -> Tensor:

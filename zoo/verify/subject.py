@@ -121,18 +121,25 @@ def _run(model: CLIP, inputs: Path, write: Write) -> None:
 
 @contextmanager
 def _tapped(tower: str, transformer: Transformer, write: Write) -> Iterator[None]:
-    """Within, what enters the first block and what leaves each of them is written."""
-    blocks = transformer.resblocks
+    """Within, what enters the first block and what leaves each of them is written.
+
+    The last one computes for the token that counts alone; what it makes of all is written.
+    """
+    *before, last = transformer.resblocks
     with ExitStack() as stack:
-        enter = blocks[0].register_forward_pre_hook(
+        enter = transformer.resblocks[0].register_forward_pre_hook(
             lambda _, inputs: write(f"{tower}.embed", inputs[0])
         )
         stack.callback(enter.remove)
-        for index, block in enumerate(blocks):
+        for index, block in enumerate(before):
             leave = block.register_forward_post_hook(
                 lambda _, __, output, name=f"{tower}.block.{index}": write(name, output)
             )
             stack.callback(leave.remove)
+        whole = last.register_forward_pre_hook(
+            lambda block, inputs: write(f"{tower}.block.{len(before)}", block.forward(*inputs[:2]))
+        )
+        stack.callback(whole.remove)
         yield
 
 

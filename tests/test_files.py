@@ -289,10 +289,15 @@ def test_a_signal_while_cleaning_up_leaves_nothing(
     assert names(tmp_path) == ["out"]
 
 
-def test_what_is_missing_is_told_with_what_nearly_has_its_name(tmp_path: Path) -> None:
+def test_what_is_missing_is_told_with_what_nearly_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "CLIP-ViT-B-32").mkdir()
     near = files.missing(tmp_path / "CLIP-ViT-B-33")
     assert near.where == str(tmp_path / "CLIP-ViT-B-33")
     assert near.remedy == f"Did you mean: {tmp_path / 'CLIP-ViT-B-32'}"
     for far in (tmp_path / "photographs", tmp_path / "no" / "such" / "folder"):
         assert files.missing(far).remedy == f"It was looked for at {far}."
+    monkeypatch.chdir(tmp_path)
+    for text in ("./CLIP-ViT-B-33", "CLIP-ViT-B-33"):  # as SOURCE wants it
+        assert files.missing(Path(text)).remedy == "Did you mean: ./CLIP-ViT-B-32"

@@ -96,7 +96,9 @@ def missing(path: Path, what: str = "file or folder") -> NotFoundError:
     with suppress(OSError):
         names = [other.name for other in path.parent.iterdir()]
         if near := get_close_matches(path.name, names, n=1):
-            remedy = f"Did you mean: {path.with_name(near[0])}"
+            there = path.with_name(near[0])
+            bare = not (there.is_absolute() or str(there).startswith("."))
+            remedy = f"Did you mean: {'./' if bare else ''}{there}"  # a bare word is a model's name
     return NotFoundError(f"there is no such {what}", where=path, remedy=remedy)
 
 

@@ -79,6 +79,17 @@ class PatchProduct(nn.Layer):
         return rows.matmul(self.weight).transpose([0, 2, 1]).reshape([batch, -1, grid, grid])
 
 
+class WholeBlocks(Transformer):
+    """The last block for every token, too."""
+
+    def __init__(self, plain: Transformer) -> None:
+        nn.Layer.__init__(self)
+        self.recompute, self.resblocks = False, plain.resblocks
+
+    def forward(self, x: Any, mask: Any = None, at: Any = None) -> Any:
+        return pick(super().forward(x, mask), at)
+
+
 def one_projection(tower: Tower) -> Tower:
     for block in tower.transformer.resblocks:
         block.attn = OneProjection(block.attn)
@@ -87,6 +98,11 @@ def one_projection(tower: Tower) -> Tower:
 
 def fused_norms(tower: Tower) -> Tower:
     tower.transformer = FusedNorms(tower.transformer)
+    return tower
+
+
+def whole_blocks(tower: Tower) -> Tower:
+    tower.transformer = WholeBlocks(tower.transformer)
     return tower
 
 
@@ -119,4 +135,5 @@ VARIANTS: dict[str, Callable[[Tower], Tower]] = {
     "patches by a product": patch_product,
     "static graph": static,
     "Paddle's own attention": native_attention,
+    "every token in the last block": whole_blocks,
 }

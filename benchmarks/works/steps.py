@@ -81,6 +81,15 @@ def _eager(bench: Bench, model: str) -> Iterator[Case]:
         yield _case(
             bench, title, "images/s", images, without(environment), f"Expected: {expected}."
         )
+    whole = bench.start("zoo_variant", folder=folder, variant="every token in the last block")
+    yield _case(
+        bench,
+        "images: the last block for one token",
+        "images/s",
+        images,
+        whole.turn("images", pixels, units=BATCH),
+        "Expected: 1.07 times; 10 of the last of 12 blocks' 12 square products are for one token.",
+    )
     yield _case(
         bench,
         f"texts of {LENGTH} tokens: cut at the end",

@@ -22,6 +22,7 @@ NAMES = (
     "patches by a product",
     "static graph",
     "Paddle's own attention",
+    "every token in the last block",
 )
 
 

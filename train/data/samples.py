@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +20,7 @@ from zoo.inputs.images import open_image
 from zoo.inputs.preprocess import Preprocess
 from zoo.inputs.tokenizer import Tokenizer
 
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 TRIES = 100  # pictures that can't be read, one after the other, before the data set is given up
 
 
@@ -81,7 +85,19 @@ class PairDataset(Dataset):
 
 def load(dataset: PairDataset, order: BatchOrder, *, workers: int) -> DataLoader:
     """Batches in their order, read ahead by ``workers`` processes."""
-    return DataLoader(dataset, batch_sampler=order, num_workers=workers, collate_fn=collate)
+    return DataLoader(
+        dataset,
+        batch_sampler=order,
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=end_with_parent,
+    )
+
+
+def end_with_parent(worker: int) -> None:
+    """A reader of a rank that was killed would wait for it for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def collate(samples: Sequence[Sample]) -> list[NDArray[Any]]:

@@ -17,7 +17,7 @@ from paddle.io import DataLoader, IterableDataset, get_worker_info
 
 from train.data.places import START, Place, Stream
 from train.data.records import Records
-from train.data.samples import TRIES, Inputs, collate
+from train.data.samples import TRIES, Inputs, collate, end_with_parent
 from zoo.errors import ZooError
 
 SHUFFLED = 1000  # samples that are drawn from, so that neighbours part
@@ -158,4 +158,10 @@ def _shuffled(
 
 def stream(dataset: RecordDataset, *, batch: int, workers: int) -> DataLoader:
     """Batches without end, read ahead by ``workers`` processes."""
-    return DataLoader(dataset, batch_size=batch, num_workers=workers, collate_fn=collate)
+    return DataLoader(
+        dataset,
+        batch_size=batch,
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=end_with_parent,
+    )

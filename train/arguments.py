@@ -44,7 +44,11 @@ _NOT_NEGATIVE = (
     "seed",
 )
 _BELOW_ONE = ("adam_beta1", "adam_beta2", "ema_decay", "warmup_ratio")  # and not negative
-_NEEDED = ("model", "output_dir")
+_NEEDED = {  # and what to give it
+    "model": "a zoo id (`zoo list` has them), a folder, or an architecture to train from scratch, "
+    "such as ViT-B-32",
+    "output_dir": "a folder, where checkpoints and logs go",
+}
 _OF_HALF = ("fp16_opt_level", "amp_custom_black_list", "amp_custom_white_list")
 
 
@@ -129,9 +133,9 @@ def boolean(word: str) -> bool:
 
 def _check(arguments: Arguments) -> None:
     """Values that make no sense, whatever the model and the data."""
-    for name in _NEEDED:
+    for name, value in _NEEDED.items():
         if not getattr(arguments, name):
-            raise UsageError(f"--{name} is needed")
+            raise UsageError(f"--{name} is needed", remedy=f"Give it {value}.")
     demands: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
         (_POSITIVE, lambda value: value > 0, "positive"),
         (_NOT_NEGATIVE, lambda value: value >= 0, "0 or more"),

@@ -85,8 +85,8 @@ def test_no_flag_is_both_taken_and_refused() -> None:
         (["--eval_steps", "10"], "does nothing without --evaluation_strategy steps"),
         (["--pretrained_text_model", "m"], "does nothing without --classification_eval"),
         (["--logging_dir", "d"], "--logging_dir does nothing without --tensorboard or --report_to"),
-        (["--model", ""], "--model is needed"),
-        (["--output_dir", ""], "--output_dir is needed"),
+        (["--model", ""], "--model is needed\nGive it a zoo id (`zoo list` has them), a folder"),
+        (["--output_dir", ""], "--output_dir is needed\nGive it a folder"),
     ],
 )
 def test_what_makes_no_sense_is_refused(words: list[str], message: str) -> None:

@@ -76,6 +76,16 @@ def test_inputs_of_another_shape_are_refused(model, inputs):
         model.encode_text(tokens[0])
 
 
+def test_texts_and_paths_are_told_what_comes_before(model, inputs):
+    """What is no array of numbers, or of the wrong ones, is not left to Paddle's own errors."""
+    for texts in (["a"], "a", [[1, 2], [3]], None, inputs[1].astype(np.float32)):
+        with pytest.raises(UsageError, match=r"model\.encode_text\(tokenizer\("):
+            model.encode_text(texts)
+    for picture in ("cat.jpg", ["cat.jpg"], None, np.zeros((28, 35, 3), np.uint8)):
+        with pytest.raises(UsageError, match=r"preprocess\(image\)\[None\]"):
+            model.encode_image(picture)
+
+
 def test_one_tower_alone(spec, inputs):
     pixels, tokens = inputs
     image = initialize(CLIP(replace(spec, text=None)), 0)

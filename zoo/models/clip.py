@@ -21,6 +21,8 @@ from zoo.models.zeroshot import Progress, build_classifier
 from zoo.spec import CLIPSpec
 
 Array = Tensor | NDArray[Any]
+PIXELS = "Prepare a picture first: model.encode_image(preprocess(image)[None])"
+TOKENS = "Tokenize texts first: model.encode_text(tokenizer(['a dog', 'a cat']))"
 
 
 class CLIPOutput(NamedTuple):
@@ -66,16 +68,17 @@ class CLIP(TextTower):
             [B, E], in the type of the weights.
 
         Raises:
-            UsageError: the shape is another, or the model has no image tower.
+            UsageError: they are no pixels, the shape is another, or the model has no image tower.
         """
         if self.spec.vision is None:
             raise UsageError("this model has no image tower")
-        pixels = self._tensor(pixels)
+        pixels = self._tensor(pixels, remedy=PIXELS)
         expected = [3, *self.spec.vision.image_size]
         if list(pixels.shape[1:]) != expected:
             raise UsageError(
                 f"pixels have the shape {list(pixels.shape)}, and the model takes [n, 3, height, "
-                f"width] of {expected}"
+                f"width] of {expected}",
+                remedy=PIXELS,
             )
         features = self.visual(pixels.astype(self.visual.proj.dtype))
         return F.normalize(features) if normalize else features
@@ -94,15 +97,18 @@ class CLIP(TextTower):
             [T, E], in the type of the weights.
 
         Raises:
-            UsageError: the shape is another, or the model has no text tower.
+            UsageError: they are no tokens, the shape is another, or the model has no text tower.
         """
         if self.spec.text is None:
             raise UsageError("this model has no text tower")
-        tokens = self._tensor(tokens)
+        tokens = self._tensor(tokens, remedy=TOKENS)
+        if not paddle.is_integer(tokens):
+            raise UsageError(f"tokens are integers, not {tokens.dtype}", remedy=TOKENS)
         if tokens.ndim != 2 or tokens.shape[1] > self.spec.text.context_length:
             raise UsageError(
                 f"tokens have the shape {list(tokens.shape)}, and the model takes [n, length] "
-                f"with at most {self.spec.text.context_length} tokens"
+                f"with at most {self.spec.text.context_length} tokens",
+                remedy=TOKENS,
             )
         end = int(tokens.argmax(axis=1).max())
         features = TextTower.forward(self, tokens[:, : end + 1])
@@ -127,11 +133,19 @@ class CLIP(TextTower):
         )
         return paddle.to_tensor(columns, dtype=self.text_projection.dtype)
 
-    def _tensor(self, array: Array) -> Tensor:
-        """The input where the weights are."""
+    def _tensor(self, array: Array, *, remedy: str) -> Tensor:
+        """The input where the weights are; ``remedy`` is for what holds no numbers."""
         _, weight = next(self.named_parameters())
         if not weight._is_initialized():
             raise UsageError("the model has no weights yet", remedy="Load or initialize it first.")
         if isinstance(array, Tensor):
             return array
-        return paddle.to_tensor(np.ascontiguousarray(array), place=weight.place)
+        try:
+            array = np.ascontiguousarray(array)
+        except ValueError as error:  # rows of different lengths
+            raise UsageError(f"this is no array: {error}", remedy=remedy) from error
+        if array.dtype.kind not in "iuf":
+            raise UsageError(
+                f"an array of numbers is expected, not of {array.dtype}", remedy=remedy
+            )
+        return paddle.to_tensor(array, place=weight.place)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zoo import data
+from zoo.manifest import registry
 
 CONFIG, SAFE = "open_clip_config.json", "open_clip_model.safetensors"
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
@@ -50,6 +52,14 @@ def zoo(hub: Any, tmp_path: Path) -> Zoo:
     return run
 
 
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
 def test_convert_records_the_commit_and_again_costs_nothing(
     zoo: Zoo, hub: Any, tiny_repo: str
 ) -> None:
@@ -76,6 +86,24 @@ def test_several_go_on_past_a_failure_and_end_with_a_table(
     assert ran.returncode == 6
     assert len(ran.stdout.splitlines()) == 1
     assert ran.stderr.splitlines()[-2:] == ["NOTFOUND   acme/absent", f"converted  {tiny_repo}"]
+
+
+@pytest.mark.parametrize("family", ["open_clip", "paddlemix"])
+def test_without_a_connection_one_is_tried_and_what_is_here_is_converted(
+    zoo: Zoo, nobody: str, family: str
+) -> None:
+    ids = [manifest.id for manifest in registry().manifests if manifest.source.paddlemix][:3]
+    here = str(data.path("tiny"))
+    words = ("convert", *ids, here) if family == "open_clip" else ("convert", *ids)
+    ran = zoo(*words, "--from", family, HF_ENDPOINT=nobody, HTTPS_PROXY=nobody, NO_PROXY="")
+    assert ran.returncode == 6
+    assert ran.stderr.count("again in 1 s") == 1
+    assert ran.stderr.count("NETWORK: ") == 1
+    assert ran.stderr.count("There is no connection: what else would be downloaded") == 1
+    table = [f"NETWORK    {model}" for model in ids]
+    if family == "open_clip":
+        table.append(f"converted  {here}")
+    assert ran.stderr.splitlines()[-len(table) :] == table
 
 
 def test_show_remote_reads_headers_alone(zoo: Zoo, hub: Any, tiny_repo: str) -> None:
@@ -118,8 +146,6 @@ def test_load_converts_what_is_not_here_yet(hub: Any, tiny_repo: str, zoo: Zoo) 
 
 def test_all_goes_on_past_failures_and_ends_with_a_table(zoo: Zoo, hub: Any) -> None:
     """The hub has one of the zoo's models, and that is another than it is said to be."""
-    from zoo.manifest import registry
-
     wrong = registry().manifests[0]
     files = {name: (data.path("tiny") / name).read_bytes() for name in (CONFIG, SAFE)}
     hub.repo(wrong.source.hub, files)

@@ -100,15 +100,28 @@ def _convert(text: str, args: argparse.Namespace, options: Options, out: Output)
 def _convert_all(
     sources: list[str], args: argparse.Namespace, options: Options, out: Output
 ) -> int:
-    """One after the other, past failures; the exit code is the first failure's."""
+    """One after the other, past failures; the exit code is the first failure's.
+
+    Where there was no connection for one, the others that need it are not tried.
+    """
+    from zoo.convert.source import find_source
+    from zoo.hub.errors import UnreachableError
+
     folders: dict[str, Path] = {}
     failures: dict[str, ZooError] = {}
+    no_connection: UnreachableError | None = None
     for text in sources:
         try:
+            if no_connection and find_source(text).path is None:
+                failures[text] = no_connection
+                continue
             folders[text] = _convert(text, args, options, out)
         except ZooError as error:
             failures[text] = error
             out.fail(f"{text}: {error.name}: {error}")
+            if isinstance(error, UnreachableError):
+                no_connection = error
+                out.fail("There is no connection: what else would be downloaded is not tried.")
     if out.json:
         out.document(
             {

@@ -24,7 +24,12 @@ CERTIFICATE = (
     "If a proxy here has a certificate of its own, name the file of whoever signs it: "
     "SSL_CERT_FILE. Otherwise somebody may stand between you and the server."
 )
+NO_CONNECTION = {"ConnectError", "ConnectTimeout", "ProxyError"}  # of httpx, and of httpx2
 CONNECTION = "Check the connection, the proxy (HTTPS_PROXY) and HF_ENDPOINT, and run again."
+
+
+class UnreachableError(NetworkError):
+    """No connection came about, so that trying the same server for something else is in vain."""
 
 
 @contextmanager
@@ -85,7 +90,8 @@ def _translated(error: BaseException, repo: str) -> ZooError | None:
             )
         case errors.HTTPError():  # type: ignore[attr-defined]  # httpx's, or httpx2's since 2.0
             said = plain(str(error)) or type(error).__name__
-            return NetworkError(f"the hub can't be reached: {said}", where=where, remedy=CONNECTION)
+            kind = UnreachableError if type(error).__name__ in NO_CONNECTION else NetworkError
+            return kind(f"the hub can't be reached: {said}", where=where, remedy=CONNECTION)
         case OSError(errno=None):  # sizes that don't agree, answers without what the hub sends
             return NetworkError(plain(str(error)).splitlines()[0], where=where, remedy=AGAIN)
         case OSError():

@@ -24,7 +24,7 @@ import msgspec
 from zoo.errors import NetworkError, ZooError, as_zoo_error
 from zoo.files import CHUNK, PARTIAL, check_space, write_atomic
 from zoo.hub.client import TRANSIENT, WAITS, check_scheme
-from zoo.hub.errors import CERTIFICATE
+from zoo.hub.errors import CERTIFICATE, UnreachableError
 from zoo.talk import Talk, shown_size
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -47,6 +47,10 @@ class _Broken(Exception):
     """An attempt failed that may succeed when it is made again."""
 
 
+class _Unreached(_Broken):
+    """No connection came about."""
+
+
 def download(address: str, path: Path, talk: Talk, *, elsewhere: str) -> bool:
     """Whether the file is there, and now here.
 
@@ -67,7 +71,8 @@ def download(address: str, path: Path, talk: Talk, *, elsewhere: str) -> bool:
             return _attempt(part, talk, elsewhere)
         except _Broken as error:
             if wait is None:
-                raise _failed(str(error), part) from error
+                kind = UnreachableError if isinstance(error, _Unreached) else NetworkError
+                raise _failed(str(error), part, kind) from error
             talk.say(f"{path.name}: {error}; again in {wait:.0f} s")
             time.sleep(wait)
         except ZooError:
@@ -198,7 +203,7 @@ def _asked(part: _Part, condition: dict[str, str]) -> Iterator[HTTPResponse | No
                 where=part.address,
                 remedy=CERTIFICATE,
             ) from error
-        raise _Broken(str(error.reason)) from error
+        raise _Unreached(str(error.reason)) from error
     except (TimeoutError, ConnectionError, HTTPException) as error:
         raise _Broken(str(error) or type(error).__name__) from error
     if answer is None:
@@ -233,14 +238,12 @@ def _name(headers: HTTPMessage) -> str | None:
     return headers.get("Last-Modified")
 
 
-def _failed(what: str, part: _Part) -> NetworkError:
+def _failed(what: str, part: _Part, kind: type[NetworkError] = NetworkError) -> NetworkError:
     if kept := part.content():
         worth = f"The next run goes on at {_share(part.done, kept.size)}."
     else:
         worth = "A file that was not finished is begun anew."
-    return NetworkError(
-        f"the download failed: {what}", where=part.address, remedy=f"{CONNECTION} {worth}"
-    )
+    return kind(f"the download failed: {what}", where=part.address, remedy=f"{CONNECTION} {worth}")
 
 
 def _share(done: int, of: int) -> str:

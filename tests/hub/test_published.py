@@ -60,7 +60,7 @@ std = {preprocess["std"]}
 interpolation = "bicubic"
 resize = "shortest"
 [params]
-total = 1
+total = 229_305
 """
     )
     return Registry.load(folder)

@@ -95,10 +95,34 @@ def test_two_entries_of_one_name_are_refused(tmp_path: Path, old: str, new: str)
     text = (ZOO.folder / "DFN2B-CLIP-ViT-L-14.toml").read_text()
     assert old in text
     (tmp_path / "first.toml").write_text(text)
+    (tmp_path / "architectures").symlink_to(ZOO.folder / "architectures")
     assert len(Registry.load(tmp_path).manifests) == 1
     (tmp_path / "second.toml").write_text(text.replace(old, new))
     with pytest.raises(ConfigError, match=r"first\.toml and second\.toml have one name"):
         Registry.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('architecture = "ViT-L-14"', 'architecture = "ViT-L-15"', "no architecture 'ViT-L-15'"),
+        ("total = 427_616_513", "total = 427_616_514", "and ViT-L-14 has 427,616,513"),
+        ("vision = 303_966_208", "vision = 303_966_209", "and ViT-L-14 has 303,966,208"),
+    ],
+)
+def test_an_entry_is_held_against_its_architecture(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = (ZOO.folder / "DFN2B-CLIP-ViT-L-14.toml").read_text()
+    assert old in text
+    (tmp_path / "mine.toml").write_text(text.replace(old, new))
+    (tmp_path / "architectures").symlink_to(ZOO.folder / "architectures")
+    with pytest.raises(ConfigError) as caught:
+        Registry.load(tmp_path)
+    assert said in caught.value.what
+    key = new.partition(" ")[0]
+    place = f"params.{key}" if key != "architecture" else key
+    assert caught.value.where == f"{tmp_path / 'mine.toml'}, key {place}"
 
 
 def test_the_registry_is_read_only() -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from zoo.errors import ConfigError, NotFoundError, UsageError
 from zoo.manifest.entry import Manifest, read
 from zoo.spec import Activation, CLIPSpec, open_clip
+from zoo.spec.count import ParamCount, expected_params
 
 SUGGESTED = 5  # names in a remedy
 
@@ -29,7 +30,8 @@ class Registry:
         """Reads every TOML file that lies in ``folder`` itself.
 
         Raises:
-            ConfigError: a manifest is not valid, or two share a name.
+            ConfigError: a manifest is not valid, two share a name, or one has an architecture that
+                is unknown or whose parameters are counted otherwise.
             FormatError: a file is not TOML.
         """
         entries = {path.name: read(path) for path in sorted(folder.glob("*.toml"))}
@@ -44,7 +46,26 @@ class Registry:
                         remedy="Give one of them an id and aliases of its own.",
                     )
                 names[name], files[name] = manifest, file
-        return cls(folder=folder, manifests=tuple(entries.values()), names=MappingProxyType(names))
+        zoo = cls(folder=folder, manifests=tuple(entries.values()), names=MappingProxyType(names))
+        zoo._check_architectures(entries)
+        return zoo
+
+    def _check_architectures(self, entries: Mapping[str, Manifest]) -> None:
+        counts: dict[str, ParamCount] = {}
+        for file, manifest in entries.items():
+            name, path = manifest.architecture, self.folder / file
+            try:
+                counts[name] = counts.get(name) or expected_params(self.architecture(name))
+            except ConfigError as error:
+                error.where = error.where or f"{path}, key architecture"
+                raise
+            for key, counted in counts[name]._asdict().items():
+                stated = getattr(manifest.params, key)
+                if stated not in (None, counted):
+                    raise ConfigError(
+                        f"{stated:,} parameters are stated, and {name} has {counted:,}",
+                        where=f"{path}, key params.{key}",
+                    )
 
     def match(self, name: str) -> Manifest | None:
         """The entry of this id or alias, or of this unique prefix of one; None where none fits.

@@ -56,7 +56,8 @@ import json, os, runpy, signal, sys
 module, done, write = sys.argv[1], int(sys.argv[2]), sys.stdout.write
 def watched(text):
     write(text)
-    if text.startswith("{") and json.loads(text).get("done", 0) >= done:
+    message = json.loads(text) if text.startswith("{") else {}
+    if message.get("stage") == "predict" and message["done"] >= done:
         os.kill(os.getpid(), signal.SIGKILL)
 sys.stdout.write = watched
 del sys.argv[1:3]
@@ -75,7 +76,8 @@ class Child:
         """Until so many items are done."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if json.loads(line).get("done", 0) >= done:
+            message = json.loads(line)
+            if message.get("stage") == "predict" and message["done"] >= done:
                 return
         raise AssertionError("it ended before that")
 

@@ -106,6 +106,21 @@ def _fields(images: ImageSet) -> dict[str, object]:
     return {name: getattr(images, name) for name in images.__dataclass_fields__}
 
 
+def test_the_prompts_have_a_progress_of_their_own(  # type: ignore[no-untyped-def]
+    converted_once, tmp_path, zoo_home, capfd
+) -> None:
+    path = tmp_path / "request.json"
+    path.write_bytes(msgspec.json.encode(request(converted_once, tmp_path / "out")))
+    assert main([str(path)]) == 0
+    digits = bundled.held_out_digits()
+    of = len({t.replace("{}", name) for t in digits.templates for name in digits.classes})
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    prompts = [line for line in told if line.get("stage") == "prompts"]
+    assert prompts[-1]["done"] == prompts[-1]["of"] == of
+    assert prompts[-1]["note"] == f"prompt {of:,} of {of:,}"
+    assert not any("prompt" in line["note"] for line in told if line.get("stage") == "predict")
+
+
 def _other_weights(folder: Path) -> None:
     weights = load_file(folder / "open_clip_model.safetensors")
     weights["ln_final.weight"][0] += np.float32(2**-20)

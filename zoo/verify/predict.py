@@ -39,14 +39,14 @@ from zoo.verify.request import EncodeRequest, EvaluateRequest
 from zoo.verify.stored import stored
 from zoo.verify.zeroshot import SCALE, Row, best_classes
 
-Report = Callable[[int, int, str], None]  # pictures done, of how many, and what to say of it
+Report = Callable[[int, int, str], None]  # how much is done, of how much, and what to say of it
 Say = Callable[[str], object]
 Gather = Callable[[list[Row]], list[Row]]  # one process's rows -> everybody's
 
 
 def main(arguments: list[str]) -> int:
     def work(request: EvaluateRequest) -> dict[str, Any]:
-        predict(request, open_imageset(request.data), report, say=say)
+        predict(request, open_imageset(request.data), report, prompts=prompts, say=say)
         return environment()
 
     return answer(arguments, EvaluateRequest, work)
@@ -54,6 +54,10 @@ def main(arguments: list[str]) -> int:
 
 def report(done: int, of: int, note: str) -> None:
     tell("predict", done, of, note)
+
+
+def prompts(done: int, of: int, note: str) -> None:
+    tell("prompts", done, of, note)
 
 
 def environment() -> dict[str, Any]:
@@ -71,6 +75,7 @@ def predict(
     images: ImageSet,
     report: Report,
     *,
+    prompts: Report | None = None,
     say: Say = lambda text: None,
     rank: int = 0,
     world: int = 1,
@@ -81,7 +86,8 @@ def predict(
     Args:
         request: what is asked.
         images: ``request.data``, opened.
-        report: progress.
+        report: progress, in pictures.
+        prompts: progress of the classifier, in prompts; None: in notes on that of the pictures.
         say: hears what there is to say beside it.
         rank: which of ``world`` processes this is; each takes every world-th batch.
         world: how many there are.
@@ -105,8 +111,9 @@ def predict(
     encoder = open_encoder(folder, request.precision, talk)
     journal = Journal(Path(request.out), images, request.batch_size, Row)
     gather([])  # nobody writes before everybody has read
+    tell_prompts = prompts or (lambda done, of, note: report(0, total, note))
     classifier = build_classifier(
-        encoder, request, images, lambda done, of: report(0, total, f"prompt {done:,} of {of:,}")
+        encoder, request, images, lambda d, of: tell_prompts(d, of, f"prompt {d:,} of {of:,}")
     )
     todo = {number: b for number, b in journal.batches().items() if number % world == rank}
     progress = _Progress(report, journal.kept, total)

@@ -1,9 +1,9 @@
 """One framework, one process: started with a request, watched by its progress lines.
 
 A child writes JSON lines to stdout, ``{"stage": ..., "done": i, "of": n}``, with a ``note``
-where there is more to say, ``{"say": ...}`` for a word that stays, and ``{"environment": {...}}``
-at its end. A failure that the user can act on is one line on stderr, ``zoo: NAME: what``, and its
-exit code.
+where there is more to say; what another stage has done is counted anew. ``{"say": ...}`` is a word
+that stays, and ``{"environment": {...}}`` comes at its end. A failure that the user can act on is
+one line on stderr, ``zoo: NAME: what``, and its exit code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -51,15 +52,11 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
         DatasetError: its data set is not what it should be.
         ProcessError: it failed; the message is its own.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="zoo-") as folder,
-        talk.progress(label, 100, unit="%") as advance,
-    ):
+    with tempfile.TemporaryDirectory(prefix="zoo-") as folder, _shown(label, talk) as show:
         path = Path(folder) / "request.json"
         path.write_text(json.dumps(dict(request)))
         errors = Path(folder) / "stderr"
         environment: dict[str, Any] = {}
-        shown = 0
         with errors.open("wb") as sink, _started(module, path, sink) as child:
             try:
                 assert child.stdout is not None
@@ -69,9 +66,7 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
                     if "say" in message:
                         talk.say(message["say"])
                     if message.get("of"):
-                        percent = 100 * message["done"] // message["of"]
-                        advance(max(0, percent - shown), message.get("note", ""))
-                        shown = max(shown, percent)
+                        show(message)
                 code = child.wait()
             except BaseException:
                 child.kill()
@@ -79,6 +74,26 @@ def run_child(module: str, request: Mapping[str, Any], label: str, talk: Talk) -
         if code:
             raise _failure(module, code, errors.read_text(errors="replace"))
         return environment
+
+
+@contextmanager
+def _shown(label: str, talk: Talk) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Shows progress lines: a stage counts other items than the one before, and begins at 0."""
+    stage, shown = None, 0
+    with ExitStack() as stack:
+        advance = stack.enter_context(talk.progress(label, 100, unit="%"))
+
+        def show(message: Mapping[str, Any]) -> None:
+            nonlocal stage, shown, advance
+            if stage not in (None, message["stage"]):
+                stack.close()
+                advance, shown = stack.enter_context(talk.progress(label, 100, unit="%")), 0
+            stage = message["stage"]
+            percent = 100 * message["done"] // message["of"]
+            advance(max(0, percent - shown), message.get("note", ""))
+            shown = max(shown, percent)
+
+        yield show
 
 
 def _started(module: str, request: Path, errors: IO[bytes]) -> subprocess.Popen[str]:

@@ -88,7 +88,9 @@ def test_the_process_answers(converted_once, spec, inputs, tmp_path):
 def test_the_taps_are_the_models_own(converted_once, inputs, tmp_path):
     """What enters the blocks is embedded by hand; what leaves is what the model says."""
     from zoo.models.loading import load_checkpoint
+    from zoo.runtime import import_paddle
 
+    paddle = import_paddle()
     written = taps(converted_once, inputs, tmp_path / "out")
     model = load_checkpoint(converted_once)
     pixels, tokens = (np.load(inputs / f"input.{name}.npy") for name in ("pixels", "tokens"))
@@ -99,7 +101,7 @@ def test_the_taps_are_the_models_own(converted_once, inputs, tmp_path):
     text = model.encode_text(tokens).numpy()  # cut at the last end token
     assert np.abs(written["text.features"] - text).max() <= 16 * EPS * np.abs(text).max()
     last = written[f"visual.block.{model.spec.vision.layers - 1}"]
-    pooled = model.visual.ln_post(model._tensor(last[:, 0].copy())) @ model.visual.proj
+    pooled = model.visual.ln_post(paddle.to_tensor(last[:, 0].copy())) @ model.visual.proj
     pooled = pooled.numpy()  # of a block that computes for that token alone, in other shapes
     assert np.abs(written["visual.features"] - pooled).max() <= 16 * EPS * np.abs(pooled).max()
     image, text, scale = (tensor.numpy() for tensor in model(pixels, tokens))

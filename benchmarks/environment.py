@@ -10,14 +10,15 @@ from typing import Any
 from zoo.runtime import read_processor
 from zoo.verify.environment import describe, installed
 
+# In the order in which results.json keeps them, so that old rows and new ones say it alike.
 PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "open_clip_torch",
+    "openvino",
     "paddlepaddle",
     "torch",
-    "open_clip_torch",
     "transformers",
-    "onnxruntime",
-    "openvino",
-    "numpy",
 )
 
 

@@ -13,7 +13,12 @@ from zoo.errors import NotFoundError
 from zoo.runtime import Processor, plan
 
 AVX512 = frozenset({"avx2", "avx512f"})
-NAMES = ("OMP_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "NVIDIA_TF32_OVERRIDE")
+NAMES = (
+    "OMP_NUM_THREADS",
+    "MKL_DEBUG_CPU_TYPE",
+    "NVIDIA_TF32_OVERRIDE",
+    "FLAGS_eager_delete_tensor_gb",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -195,6 +200,21 @@ def test_a_paddle_that_was_there_before_is_told_of():
     report, _ = json.loads(run(early + SHOW.format("")).stdout)
     assert report["late"] is True
     assert report["settings"][0]["origin"] == "user or paddle"
+
+
+@pytest.mark.paddle
+@pytest.mark.parametrize(
+    "first", ["", "import warnings; warnings.simplefilter('ignore'); import paddle"]
+)
+def test_programs_free_their_tensors_together(first):
+    code = f"""
+{first}
+from zoo.runtime import import_paddle
+print(import_paddle().get_flags("FLAGS_eager_delete_tensor_gb"))
+"""
+    assert run(code).stdout == "{'FLAGS_eager_delete_tensor_gb': 0.05}\n"
+    theirs = run(code, FLAGS_eager_delete_tensor_gb="0.5").stdout
+    assert theirs == "{'FLAGS_eager_delete_tensor_gb': 0.5}\n"
 
 
 def test_looking_does_not_import_paddle():

@@ -3,7 +3,8 @@
 Paddle sets OMP_NUM_THREADS=1 on import unless it is set. Its wheel carries MKL 2019, which takes a
 slow path on processors that are not Intel's unless MKL_DEBUG_CPU_TYPE names a fast one. And glibc
 gives freed memory back to the system, which costs a page fault for every 4 KiB of the next tensor.
-What the user has set stays as it is.
+Paddle Inference frees each tensor by a thread that spins on a core where products run. What the
+user has set stays as it is.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
     "MALLOC_MMAP_MAX_": (-4, 0),
 }
+_FREE_AT = "FLAGS_eager_delete_tensor_gb"
 REFUSALS = (ValueError, OSError, RuntimeError)  # what Paddle raises of a device it has not
 _PADDLE_CHATTER = ("WARNING: OMP_NUM_THREADS", "PLEASE USE OMP_NUM_THREADS")
 
@@ -134,6 +136,7 @@ def plan(
         _code_path(processor),
         _tf32(parity),
         *(_keep_freed(name) for name in _MALLOC),
+        _free_together(),
     )
     return tuple(_reconcile(setting, environment, late) for setting in wanted)
 
@@ -185,11 +188,18 @@ def _keep_freed(name: str) -> Setting:
     return Setting(name=name, value=str(_MALLOC[name][1]), origin="zoo", reason=reason)
 
 
+def _free_together() -> Setting:
+    reason = "a program's tensors are freed 50 MB at a time; its thread for that slows products"
+    return Setting(name=_FREE_AT, value="0.05", origin="zoo", reason=reason)
+
+
 def _set(name: str, value: str) -> None:
     if name in _MALLOC:  # glibc has read its variables when the process began
         ctypes.CDLL(None).mallopt(*_MALLOC[name])
     else:
         os.environ[name] = value
+    if name == _FREE_AT and (paddle := sys.modules.get("paddle")):  # which has read its variables
+        paddle.set_flags({name: float(value)})
     _ours[name] = value
 
 

@@ -24,6 +24,7 @@ ROUNDS = 3
 # Variables as they are where zoo sets none.
 NO_PATH = {"MKL_DEBUG_CPU_TYPE": ""}
 NO_THREADS = {"OMP_NUM_THREADS": "1"}
+AT_ONCE = {"FLAGS_eager_delete_tensor_gb": "0"}
 FORGET = {"MALLOC_TRIM_THRESHOLD_": str(128 * 2**10), "MALLOC_MMAP_MAX_": "65536"}
 
 CONVERT = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -38,6 +39,7 @@ DRAWN = (
 
 def cases(bench: Bench, model: str) -> Iterator[Case]:
     yield from _eager(bench, model)
+    yield from _deployed(bench, model)
     yield from _convert(bench, model)
     native = bench.checkpoints.native(model)
     yield _case(
@@ -98,6 +100,24 @@ def _eager(bench: Bench, model: str) -> Iterator[Case]:
         zoo.turn("texts uncut", tokens, units=TEXTS),
         f"Expected: {CONTEXT / LENGTH:.1f} times, the share of positions that are left.",
     )
+
+
+def _deployed(bench: Bench, model: str) -> Iterator[Case]:
+    """Of one picture and of one text: freeing costs time for each tensor, however small."""
+    pixels = pictures(bench.folder / "pixel.npy", bench.checkpoints.spec(model), 1)
+    tokens = texts(bench.folder / "token.npy", 1, LENGTH)
+    folder = str(bench.checkpoints.exported(model, "inference"))
+    zoo = bench.start("zoo_deployed", folder=folder)
+    without = bench.start("zoo_deployed", environment=AT_ONCE, folder=folder)
+    for kind, given in (("images", pixels), ("texts", tokens)):
+        yield _case(
+            bench,
+            f"{kind}, deployed, one at a time: tensors freed together",
+            f"{kind}/s",
+            zoo.turn(kind, given, units=1),
+            without.turn(kind, given, units=1),
+            "Expected: 1.05 times; so much of a core was the freeing thread's.",
+        )
 
 
 def _training(bench: Bench, model: str) -> Case:

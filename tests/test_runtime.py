@@ -73,11 +73,14 @@ def test_what_the_user_has_set_stays():
 
 
 def test_glibcs_tunables_are_the_users_too():
-    tunables = "glibc.malloc.trim_threshold=1"
-    settings = planned({"GLIBC_TUNABLES": tunables})
-    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_"):
-        assert (settings[name].value, settings[name].origin) == (tunables, "user")
-    assert settings["OMP_NUM_THREADS"].origin == "zoo"
+    for name, tunable in (
+        ("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=1"),
+        ("MALLOC_MMAP_MAX_", "glibc.malloc.mmap_max=9"),
+    ):
+        settings = planned({"GLIBC_TUNABLES": tunable})
+        assert (settings[name].value, settings[name].origin) == (tunable, "user")
+        origins = [s.origin for s in settings.values() if s.name != name and s.value is not None]
+        assert {*origins} == {"zoo"} and len(origins) == 4
 
 
 def test_a_late_start_does_not_blame_the_user():
@@ -212,7 +215,7 @@ def test_programs_free_their_tensors_together(first):
 from zoo.runtime import import_paddle
 print(import_paddle().get_flags("FLAGS_eager_delete_tensor_gb"))
 """
-    assert run(code).stdout == "{'FLAGS_eager_delete_tensor_gb': 0.05}\n"
+    assert run(code).stdout == "{'FLAGS_eager_delete_tensor_gb': 0.002}\n"
     theirs = run(code, FLAGS_eager_delete_tensor_gb="0.5").stdout
     assert theirs == "{'FLAGS_eager_delete_tensor_gb': 0.5}\n"
 

@@ -143,7 +143,7 @@ def plan(
 
 def _reconcile(setting: Setting, environment: Mapping[str, str], late: bool) -> Setting:
     name, value = setting.name, environment.get(setting.name)
-    if name in _MALLOC and "glibc.malloc" in (tunables := environment.get("GLIBC_TUNABLES", "")):
+    if name in _MALLOC and _tunable(name) in (tunables := environment.get("GLIBC_TUNABLES", "")):
         value = tunables
     if value is None or _ours.get(name) == value:
         return setting
@@ -189,8 +189,13 @@ def _keep_freed(name: str) -> Setting:
 
 
 def _free_together() -> Setting:
-    reason = "a program's tensors are freed 50 MB at a time; its thread for that slows products"
-    return Setting(name=_FREE_AT, value="0.05", origin="zoo", reason=reason)
+    reason = "a program's tensors are freed 2 MB at a time; its thread for that slows products"
+    return Setting(name=_FREE_AT, value="0.002", origin="zoo", reason=reason)
+
+
+def _tunable(name: str) -> str:
+    """glibc's other name for a variable of malloc's, in GLIBC_TUNABLES."""
+    return "glibc.malloc." + name.removeprefix("MALLOC_").removesuffix("_").lower()
 
 
 def _set(name: str, value: str) -> None:

@@ -29,6 +29,10 @@ EAGER = (
     "Paddle's own attention",
 )
 ONE_PRODUCT = EAGER[0]
+SINGLE = {  # for one picture, beside which every weight is read from memory
+    "memory in large pages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "no tensor freed": {"FLAGS_eager_delete_tensor_gb": "-1"},
+}
 WHOSE = {"onednn": "every product oneDNN's", "paddle": "every product Paddle's own"}
 
 
@@ -49,11 +53,26 @@ def cases(bench: Bench, model: str) -> Iterator[Case]:
         yield case
         for process in contestants.values():  # side by side they would not fit into memory
             process.close()
+    if model == "ViT-B-32":
+        yield _single(bench, model)
     given = texts(bench.folder / f"texts-{model}.npy", TEXTS, LENGTH)
     options = {name: {**o, "tower": "text"} for name, o in _programs(record.text).items()}
     contestants = _contestants(bench, model, "texts", options)
     title = f"{model}, texts of {LENGTH} tokens, deployed"
     yield _race(bench, title, "texts", given, TEXTS, contestants)
+
+
+def _single(bench: Bench, model: str) -> Case:
+    given = pictures(bench.folder / f"picture-{model}.npy", bench.checkpoints.spec(model), 1)
+    folder = str(bench.checkpoints.exported(model, "inference"))
+    contestants = {
+        name: bench.start("zoo_deployed", environment=environment, folder=folder)
+        for name, environment in {WITH: {}, **SINGLE}.items()
+    }
+    case = _race(bench, f"{model}, images, batch 1, deployed", "images", given, 1, contestants)
+    for process in contestants.values():
+        process.close()
+    return case
 
 
 def _programs(zoo: Program) -> dict[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ EAGER = (
     "Paddle's own attention",
 )
 ONE_PRODUCT = EAGER[0]
-SINGLE = {  # for one picture, beside which every weight is read from memory
+SINGLE = {  # of one picture, for which every weight is read
     "memory in large pages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
     "no tensor freed": {"FLAGS_eager_delete_tensor_gb": "-1"},
 }
